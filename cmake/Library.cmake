@@ -1,0 +1,32 @@
+# The library: one set of objects, linked whole into the extension and the tests, archived for users.
+
+find_package(Python 3.10 REQUIRED COMPONENTS Interpreter OPTIONAL_COMPONENTS Development.Module)
+
+set(GENERATED ${PROJECT_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${GENERATED}/rushlight)
+
+# The declarations of the ops are derived from their schemas; opgen writes a file only if it changed.
+file(GLOB OP_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/*.cpp)
+set(OPGEN ${PROJECT_SOURCE_DIR}/tools/opgen.py)
+if(EXISTS ${OPGEN} AND OP_SOURCES)
+  set(OP_HEADERS ${GENERATED}/rushlight/ops.h ${GENERATED}/rushlight/ops_methods.inc)
+  add_custom_command(
+    OUTPUT ${OP_HEADERS}
+    COMMAND ${Python_EXECUTABLE} ${OPGEN} --output ${GENERATED}/rushlight ${OP_SOURCES}
+    DEPENDS ${OPGEN} ${OP_SOURCES}
+    COMMENT "Deriving the declarations of the ops"
+    VERBATIM)
+endif()
+add_custom_target(rushlight_ops DEPENDS ${OP_HEADERS})
+
+file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
+list(FILTER SOURCES EXCLUDE REGEX "/src/python/")
+
+add_library(rushlight_objects OBJECT ${SOURCES})
+add_dependencies(rushlight_objects rushlight_ops)
+target_compile_features(rushlight_objects PUBLIC cxx_std_20)
+target_compile_definitions(rushlight_objects PRIVATE RUSHLIGHT_VERSION="${PROJECT_VERSION}")
+target_include_directories(rushlight_objects
+  PUBLIC ${PROJECT_SOURCE_DIR}/include ${GENERATED} ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(rushlight_objects
+  PUBLIC rushlight_highway rushlight_settings Threads::Threads PRIVATE rushlight_eigen)
