@@ -1,5 +1,5 @@
-// Include first in every file of SIMD kernels: fixes the set of targets that Highway compiles for.
-// No include guard around Highway's own multi-pass machinery is needed: only macros live here.
+// Include first in every file of SIMD kernels. The set of targets that Highway compiles for is fixed
+// by cmake/Dependencies.cmake for all files alike.
 //
 // A SIMD file looks like this; it is compiled once for each target:
 //   #include "cpu/simd.h"
@@ -15,8 +15,5 @@
 //   #endif
 // Highway is used through its headers only, so that nothing need be linked.
 #pragma once
-
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | (1LL << 6) /* AVX3_ZEN4 */ | (1LL << 4) /* AVX3_SPR */)
 
 #include "runtime/cpu_features.h"
