@@ -13,7 +13,7 @@
 //   #if HWY_ONCE
 //   … simd_select(HWY_CHOOSE_AVX3(work), HWY_CHOOSE_AVX2(work), &HWY_STATIC_DISPATCH(work))
 //   #endif
-// Highway is used through its headers only, so that nothing need be linked.
+// HWY_EXPORT and HWY_DYNAMIC_DISPATCH choose the same target: see runtime/highway.cpp.
 #pragma once
 
 #include "runtime/cpu_features.h"
