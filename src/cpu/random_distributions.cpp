@@ -1,0 +1,204 @@
+// Bernoulli, exponential, geometric, log-normal, Cauchy, Poisson and gamma fills.
+#include <cmath>
+
+#include "cpu/random.h"
+#include "cpu/random_blocks.h"
+
+namespace rushlight::cpu {
+namespace {
+
+// Transformed rejection (Hörmann, 1993), for rates of 10 and more.
+int64_t large_poisson(double rate, Generator::Data& data) {
+  double root = std::sqrt(rate), log_rate = std::log(rate);
+  double b = 0.931 + 2.53 * root;
+  double a = -0.059 + 0.02483 * b;
+  double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
+  double v_r = 0.9277 - 3.6224 / (b - 2);
+  for (;;) {
+    double u = next_uniform(data) - 0.5;
+    double v = next_uniform(data);
+    double us = 0.5 - std::fabs(u);
+    int64_t k = truncate_to<int64_t>(std::floor((2 * a / us + b) * u + rate + 0.43));
+    if (us >= 0.07 && v <= v_r) return k;
+    if (k < 0 || (us < 0.013 && v > us)) continue;
+    double logs = std::log(v) + std::log(inverse_alpha) - std::log(a / (us * us) + b);
+    if (logs <= -rate + double(k) * log_rate - std::lgamma(double(k) + 1)) return k;
+  }
+}
+
+int64_t poisson(double rate, Generator::Data& data) {
+  if (rate >= 10) return large_poisson(rate, data);
+  if (rate == 0) return 0;
+  // The product of uniforms falls below exp(-rate) after as many factors (Knuth).
+  double limit = std::exp(-rate), product = 1.0;
+  for (int64_t k = 0;; ++k) {
+    product *= next_uniform(data);
+    if (!(product > limit)) return k;
+  }
+}
+
+// Marsaglia and Tsang, 2000. Constants and 1 / alpha are single precision where PyTorch's are.
+template <class T>
+double standard_gamma(T alpha, Generator::Data& data) {
+  if (alpha == 0) return 0;
+  double scale = 1.0;
+  if (alpha < 1) {
+    scale = std::pow(1 - next_uniform(data), double(T(1) / alpha));
+    alpha += 1;
+  }
+  const double d = double(T(alpha - T(1.0f / 3.0f)));
+  const double c = 1.0 / std::sqrt(9.0 * d);
+  for (;;) {
+    double x, y;
+    do {
+      x = next_normal(data);
+      y = 1.0 + c * x;
+    } while (y <= 0);
+    double v = y * y * y;
+    double u = 1 - next_uniform(data);
+    double xx = x * x;
+    if (u < 1.0 - double(0.0331f) * xx * xx) return scale * d * v;
+    if (std::log(u) < 0.5 * xx + d * (1.0 - v + std::log(v))) return scale * d * v;
+  }
+}
+
+// Bernoulli over blocks: 1 where the uniform of `words` words is below p(i).
+template <class T, class Probability>
+void bernoulli(T* values, int64_t n, Mt19937& engine, Probability&& probability) {
+  constexpr bool wide = std::is_same_v<decltype(probability(0)), double>;
+  for_blocks(engine, n, wide ? 2 : 1, [&](const uint32_t* bits, int64_t begin, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      bool success;
+      if constexpr (wide) {
+        uint64_t word = join_words(bits + 2 * i) & ((uint64_t{1} << 53) - 1);
+        success = double(word) * 0x1p-53 < probability(begin + i);
+      } else {
+        success = float(bits[i] & 0xffffffu) * 0x1p-24f < probability(begin + i);
+      }
+      values[begin + i] = element<T>(int32_t{success});
+    }
+  });
+}
+
+}  // namespace
+
+void fill_bernoulli(void* data, DType dtype, int64_t n, double p, Generator& generator) {
+  check(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", general(p));
+  dispatch(dtype, [&]<class T>(CppType<T>) {
+    std::lock_guard lock(generator.data().mutex);
+    bernoulli(static_cast<T*>(data), n, generator.data().engine, [p](int64_t) { return p; });
+  });
+}
+
+void fill_bernoulli(void* data, DType dtype, int64_t n, const void* p, DType p_dtype,
+                    Generator& generator) {
+  dispatch_floating(p_dtype, "bernoulli_tensor_cpu_p_", [&]<class P>(CppType<P>) {
+    using Real = std::conditional_t<std::is_same_v<P, double>, double, float>;
+    const P* probabilities = static_cast<const P*>(p);
+    for (int64_t i = 0; i < n; ++i) {
+      Real value = probabilities[i];
+      check(value >= 0 && value <= 1,
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false. bernoulli: probability ",
+            general(double(value)), " of element ", i, " is not in [0, 1]");
+    }
+    dispatch(dtype, [&]<class T>(CppType<T>) {
+      std::lock_guard lock(generator.data().mutex);
+      bernoulli(static_cast<T*>(data), n, generator.data().engine,
+                [probabilities](int64_t i) { return Real(probabilities[i]); });
+    });
+  });
+}
+
+void fill_exponential(void* data, DType dtype, int64_t n, double lambda, Generator& generator) {
+  check(lambda > 0.0, "exponential_ expects lambda > 0.0, but found lambda=", general(lambda));
+  if (n == 0) return;
+  check(is_floating(dtype),
+        "Exponential distribution is a continuous probability distribution. dtype must be a "
+        "floating point but you specified ",
+        info(dtype).spoken);
+  dispatch_floating(dtype, "exponential_cpu", [&]<class T>(CppType<T>) {
+    T* values = static_cast<T*>(data);
+    std::lock_guard lock(generator.data().mutex);
+    for_uniforms(generator.data().engine, n, [&](int64_t i, double u) {
+      values[i] = element<T>(-1.0 / lambda * std::log1p(-u));
+    });
+  });
+}
+
+void fill_geometric(void* data, DType dtype, int64_t n, double p, Generator& generator) {
+  check(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", general(p));
+  if (n == 0) return;
+  check(dtype != DType::Bool, ErrorKind::NotImplemented,
+        "\"geometric_cpu\" not implemented for 'Bool'");
+  dispatch(dtype, [&]<class T>(CppType<T>) {
+    T* values = static_cast<T*>(data);
+    double log_failure = std::log1p(-p);
+    std::lock_guard lock(generator.data().mutex);
+    for_uniforms(generator.data().engine, n, [&](int64_t i, double u) {
+      values[i] = element<T>(std::ceil(std::log(u) / log_failure));
+    });
+  });
+}
+
+void fill_log_normal(void* data, DType dtype, int64_t n, double mean, double std,
+                     Generator& generator) {
+  check(std > 0.0, "log_normal_ expects std > 0.0, but found std=", general(std));
+  if (n == 0) return;
+  dispatch_floating(dtype, "log_normal_cpu", [&]<class T>(CppType<T>) {
+    T* values = static_cast<T*>(data);
+    std::lock_guard lock(generator.data().mutex);
+    for (int64_t i = 0; i < n; ++i) {
+      values[i] = element<T>(std::exp(std::fma(next_normal(generator.data()), std, mean)));
+    }
+  });
+}
+
+void fill_cauchy(void* data, DType dtype, int64_t n, double median, double sigma,
+                 Generator& generator) {
+  check(sigma > 0.0, "cauchy_ expects sigma > 0.0, but found sigma=", general(sigma));
+  check(is_floating(dtype),
+        "Cauchy distribution is a continuous probability distribution. dtype must be a floating "
+        "point but you specified ",
+        cpp_name(dtype));
+  dispatch_floating(dtype, "cauchy_cpu", [&]<class T>(CppType<T>) {
+    T* values = static_cast<T*>(data);
+    std::lock_guard lock(generator.data().mutex);
+    for_uniforms(generator.data().engine, n, [&](int64_t i, double u) {
+      double tangent = std::tan(3.14159265358979323846 * (u - 0.5));
+      values[i] = element<T>(std::fma(sigma, tangent, median));
+    });
+  });
+}
+
+void fill_poisson(void* data, const void* rates, DType dtype, int64_t n, Generator& generator) {
+  dispatch_floating(dtype, "poisson_cpu", [&]<class T>(CppType<T>) {
+    const T* source = static_cast<const T*>(rates);
+    T* values = static_cast<T*>(data);
+    for (int64_t i = 0; i < n; ++i) {
+      check(double(source[i]) >= 0, "invalid Poisson rate, expected rate to be non-negative");
+    }
+    std::lock_guard lock(generator.data().mutex);
+    for (int64_t i = 0; i < n; ++i) {
+      values[i] = element<T>(poisson(double(source[i]), generator.data()));
+    }
+  });
+}
+
+void fill_standard_gamma(void* data, const void* alphas, DType dtype, int64_t n,
+                         Generator& generator) {
+  check(dtype == DType::Float32 || dtype == DType::Float64, ErrorKind::NotImplemented,
+        "\"gamma_cpu\" not implemented for '", info(dtype).spoken, "'");
+  dispatch_floating(dtype, "gamma_cpu", [&]<class T>(CppType<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      const T* source = static_cast<const T*>(alphas);
+      T* values = static_cast<T*>(data);
+      std::lock_guard lock(generator.data().mutex);
+      for (int64_t i = 0; i < n; ++i) {
+        T sample = T(standard_gamma(source[i], generator.data()));
+        values[i] = std::max(std::numeric_limits<T>::min(), sample);
+      }
+    }
+  });
+}
+
+}  // namespace rushlight::cpu
