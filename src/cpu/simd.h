@@ -1,5 +1,5 @@
-// Include first in every file of SIMD kernels. The set of targets that Highway compiles for is fixed
-// by cmake/Dependencies.cmake for all files alike.
+// Include first in every file of SIMD kernels. The set of targets that Highway compiles for is
+// fixed by cmake/Dependencies.cmake for all files alike.
 //
 // A SIMD file looks like this; it is compiled once for each target:
 //   #include "cpu/simd.h"

@@ -18,10 +18,6 @@
 
 #include "rushlight/error.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace rushlight {
 namespace {
 
@@ -32,7 +28,7 @@ thread_local bool in_region = false;
 
 void pause_briefly() {
 #if defined(__x86_64__)
-  _mm_pause();
+  __builtin_ia32_pause();
 #endif
 }
 

@@ -1,0 +1,5 @@
+"""python -m rushlight script.py: see `rushlight._runner`."""
+
+from rushlight._runner import main
+
+main()
