@@ -1,0 +1,34 @@
+#pragma once
+// The contiguous loops behind the pointwise kernels, and how to find them.
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/pointwise.h"
+
+namespace rushlight::cpu {
+
+/// Runs a kernel over `n` contiguous elements: pointers[0] is the output, the inputs follow. The
+/// output may be one of the inputs. Knows nothing of shapes, threads or other dtypes.
+using Loop = void (*)(void* const* pointers, int64_t n, std::span<const Param> params);
+
+/// The loop of a kernel for a compute dtype on the SIMD target in use; null if there is none.
+Loop find_loop(Kernel kernel, DType compute);
+
+/// The loop that converts pointers[1] of dtype `from` to pointers[0] of dtype `to`.
+Loop find_convert(DType from, DType to);
+
+/// The families that find_loop asks; each knows some kernels and answers null for the others.
+Loop find_arithmetic(Kernel kernel, DType compute);
+Loop find_comparison(Kernel kernel, DType compute);
+
+/// A parameter, or its default if the caller left it out.
+template <class T>
+T param_or(std::span<const Param> params, size_t index, T otherwise) {
+  return index < params.size() ? params[index].to<T>() : otherwise;
+}
+
+/// About how long a kernel takes for an element, in units of 0.15 ns.
+int64_t loop_cost(Kernel kernel);
+
+}  // namespace rushlight::cpu
