@@ -17,6 +17,7 @@ enum class ErrorKind {
   Memory,
   Attribute,
   Key,
+  Assertion,
 };
 
 class Error : public std::runtime_error {

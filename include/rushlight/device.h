@@ -1,0 +1,25 @@
+#pragma once
+// Where a tensor's elements live.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace rushlight {
+
+enum class DeviceType : uint8_t { Cpu, Meta };
+
+struct Device {
+  DeviceType type = DeviceType::Cpu;
+  int8_t index = -1;  ///< -1: the current one
+
+  constexpr bool operator==(const Device&) const = default;
+  /// Parses "cpu" or "cpu:0"; throws PyTorch's errors for what it does not know or have.
+  static Device parse(std::string_view text);
+};
+
+inline constexpr Device kCpu{};
+
+std::string to_string(const Device& device);
+
+}  // namespace rushlight

@@ -1,0 +1,173 @@
+// Views and in-place changes: how history follows a change of shared bytes.
+
+#include <rushlight/autograd.h>
+#include <rushlight/ops.h>
+
+namespace rushlight {
+
+namespace autograd {
+
+namespace {
+
+/// Where a view lies in its base's bytes.
+struct Geometry {
+  Dims shape, strides;
+  int64_t offset;
+  explicit Geometry(const Tensor& tensor)
+      : shape(tensor.impl()->shape),
+        strides(tensor.impl()->strides),
+        offset(tensor.storage_offset()) {}
+};
+
+/// Backward of a change made through a view: the base's gradient, except that what flows to the
+/// region of the view goes through the operation that changed it.
+class CopySlices final : public Node {
+ public:
+  CopySlices(const Tensor& base, const Tensor& view, Ref<Node> inner)
+      : base_(base), view_(view), inner_(std::move(inner)) {
+    edges_ = inner_->edges();
+    if (edges_.empty()) edges_.resize(1);
+    edges_[0] = gradient_edge(base);
+    outputs.push_back(Meta(base));
+  }
+  std::string name() const override { return "CopySlices"; }
+  void release_saved() override { inner_->release_saved(); }
+
+  void apply(Gradients& arrived, Gradients& computed) override {
+    computed.resize(edges_.size());
+    if (!arrived[0].defined()) return;
+    // The base may be strided; its gradient is laid out like the base, so the view's place is known.
+    Tensor gradient = empty_strided(Ints(base_.shape), Ints(base_.strides), arrived[0].dtype());
+    gradient.copy_(arrived[0]);
+    Tensor slice =
+        as_strided(gradient, view_.shape, view_.strides, view_.offset - base_.offset);
+    Gradients inner_arrived, inner_computed;
+    inner_arrived.push_back(clone(slice));
+    inner_->apply(inner_arrived, inner_computed);
+    for (size_t i = 1; i < inner_computed.size() && i < computed.size(); ++i) {
+      computed[i] = inner_computed[i];
+    }
+    if (!needs(0)) return;
+    bool flows = !inner_computed.empty() && inner_computed[0].defined();
+    if (flows) slice.copy_(inner_computed[0]);
+    else slice.zero_();
+    computed[0] = gradient;
+  }
+
+ private:
+  Geometry base_, view_;
+  Ref<Node> inner_;
+};
+
+[[noreturn]] void refuse(const Tensor& view, ViewOrigin origin) {
+  std::string text;
+  if (Ref<Node> node = view.grad_fn()) {
+    text = "Output " + std::to_string(metadata(view).output) + " of " + node->name() +
+           " is a view and is being modified inplace. ";
+  } else {
+    text = "A view was created in no_grad mode and is being modified inplace with grad mode enabled. ";
+  }
+  switch (origin) {
+    case ViewOrigin::MultiOutput:
+      text +=
+          "This view is the output of a function that returns multiple views. Such functions do "
+          "not allow the output views to be modified inplace. You should replace the inplace "
+          "operation by an out-of-place one.";
+      break;
+    case ViewOrigin::Inference:
+      text +=
+          "This view was created in inference mode and is being modified inplace in normal mode, "
+          "which is not allowed. Clone it first.";
+      break;
+    default:
+      text +=
+          "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+          "your code by moving both the view and the inplace either both inside the no_grad block "
+          "(if you don't want the inplace to be tracked) or both outside (if you want the inplace "
+          "to be tracked).";
+  }
+  fail(ErrorKind::Runtime, text);
+}
+
+}  // namespace
+
+void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin) {
+  TensorImpl* impl = view.impl();
+  const TensorImpl* base_impl = base.impl();
+  impl->own_version = base_impl->own_version;
+  impl->inference = base_impl->inference;
+  if (base_impl->inference || inference_enabled()) {
+    impl->inference = base_impl->inference;
+    return;
+  }
+  auto info = std::make_unique<ViewInfo>();
+  if (base_impl->is_view) {
+    const ViewInfo& parent = *base_impl->autograd->view;
+    info->base = parent.base;
+    info->origin = origin == ViewOrigin::Default ? parent.origin : origin;
+  } else {
+    info->base = base;
+    info->origin = origin;
+  }
+  info->version = impl->version().writes;
+  metadata(view).view = std::move(info);
+  impl->is_view = true;
+}
+
+void check_inference_write(const Tensor& tensor) {
+  check(!tensor.impl()->inference || inference_enabled(),
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a "
+        "clone to get a normal tensor before doing inplace update.See "
+        "https://github.com/pytorch/rfcs/pull/17 for more details.");
+}
+
+void check_in_place(const Tensor& tensor, const char*) {
+  check_inference_write(tensor);
+  TensorImpl* impl = tensor.impl();
+  if (impl->is_view) {
+    const ViewInfo& view = *impl->autograd->view;
+    check(!(view.base.requires_grad() && view.base.is_leaf()) ,
+          "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+    if (view.origin != ViewOrigin::Default) refuse(tensor, view.origin);
+  }
+  check(!(impl->requires_grad && tensor.is_leaf()),
+        "a leaf Variable that requires grad is being used in an in-place operation.");
+}
+
+void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
+  TensorImpl* impl = tensor.impl();
+  if (!impl->is_view) {
+    set_history(tensor, node, 0);
+    return;
+  }
+  Tensor base = impl->autograd->view->base;
+  set_history(base, Ref<Node>::adopt(new CopySlices(base, tensor, node)), 0);
+  tensor.grad_fn();  // made anew from the base's
+}
+
+}  // namespace autograd
+
+bool Tensor::view_requires_grad() const { return bool(grad_fn()); }
+
+Ref<autograd::Node> Tensor::grad_fn() const {
+  autograd::Metadata* meta = impl_->autograd;
+  if (!meta) return nullptr;
+  if (impl_->is_view) {
+    autograd::ViewInfo& view = *meta->view;
+    uint32_t writes = impl_->version().writes;
+    bool stale = view.version != writes && (meta->grad_fn || view.base.requires_grad());
+    if (stale) {
+      // The base has changed since: this view's history is now "that region of the new base".
+      autograd::EnableGrad guard;
+      Tensor again = as_strided(view.base, impl_->shape, impl_->strides, impl_->offset);
+      autograd::Metadata& source = autograd::metadata(again);
+      meta->grad_fn = source.grad_fn;
+      meta->output = source.output;
+      impl_->requires_grad = bool(meta->grad_fn);
+      view.version = writes;
+    }
+  }
+  return meta->grad_fn;
+}
+
+}  // namespace rushlight

@@ -1,0 +1,93 @@
+#include <rushlight/tensor.h>
+
+#include "runtime/allocator.h"
+
+#include <cstdio>
+
+namespace rushlight {
+
+void* TensorImpl::operator new(size_t bytes) { return allocate(bytes); }
+void TensorImpl::operator delete(void* block) noexcept { deallocate(block, sizeof(TensorImpl)); }
+
+TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
+                       std::span<const int64_t> strides, int64_t offset)
+    : storage(std::move(storage)), shape(shape), strides(strides), offset(offset), dtype(dtype) {
+  update_layout();
+}
+
+void TensorImpl::update_layout() {
+  elements = count_elements(shape);
+  contiguous = is_contiguous(shape, strides);
+}
+
+Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
+  int64_t elements = count_elements(shape);
+  int64_t bytes;
+  bool overflow = __builtin_mul_overflow(elements, size_of(dtype), &bytes);
+  check(!overflow, "Storage size calculation overflowed with sizes=", to_string(shape));
+  bool meta = device.type == DeviceType::Meta;
+  Ref<Storage> storage = Storage::allocate(meta ? 0 : size_t(bytes));
+  Ref<TensorImpl> impl = Ref<TensorImpl>::adopt(
+      new TensorImpl(std::move(storage), dtype, shape, contiguous_strides(shape), 0));
+  impl->device = device.type;
+  return Tensor(std::move(impl));
+}
+
+Tensor make_tensor(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
+                   std::span<const int64_t> strides, int64_t offset) {
+  return Tensor(Ref<TensorImpl>::adopt(
+      new TensorImpl(std::move(storage), dtype, shape, strides, offset)));
+}
+
+Tensor wrapped_number(const Scalar& number) { return wrapped_number(number, number.dtype()); }
+
+Tensor wrapped_number(const Scalar& number, DType dtype) {
+  Tensor tensor = make_tensor({}, dtype);
+  dispatch(dtype, [&]<class T>(CppType<T>) { *tensor.data<T>() = number.to<T>(); });
+  tensor.impl()->wrapped_number = true;
+  return tensor;
+}
+
+Scalar Tensor::item_scalar() const {
+  check(numel() == 1, "a Tensor with ", numel(), " elements cannot be converted to Scalar");
+  return dispatch(dtype(), [&]<class T>(CppType<T>) -> Scalar {
+    if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+      return double(float(*data<T>()));
+    } else {
+      return *data<T>();
+    }
+  });
+}
+
+std::string to_string(const Scalar& scalar) {
+  if (scalar.is_bool()) return scalar.to<bool>() ? "True" : "False";
+  if (!scalar.is_float()) return std::to_string(scalar.integer());
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", scalar.real());
+  return text;
+}
+
+Device Device::parse(std::string_view text) {
+  std::string_view name = text.substr(0, text.find(':'));
+  std::string_view number = name.size() < text.size() ? text.substr(name.size() + 1) : "0";
+  bool has_index = name.size() < text.size();
+  bool numeric = !number.empty() && number.size() < 4 &&
+                 number.find_first_not_of("0123456789") == number.npos;
+  check(numeric, "Invalid device string: '", text, "'");
+  Device device;
+  if (has_index) device.index = int8_t(std::stoi(std::string(number)));
+  if (name == "cpu") return device;
+  if (name == "meta") return device.type = DeviceType::Meta, device;
+  bool known = name == "cuda" || name == "mps" || name == "xpu" || name == "xla" || name == "hpu";
+  check(known, "Expected one of cpu, meta device type at start of device string: ", text);
+  check(name != "cuda", ErrorKind::Assertion, "Torch not compiled with CUDA enabled");
+  fail(ErrorKind::Runtime, "Rushlight computes on the CPU; it has no device of type ", name);
+}
+
+std::string to_string(const Device& device) {
+  std::string text = device.type == DeviceType::Cpu ? "cpu" : "meta";
+  if (device.index >= 0) text += ":" + std::to_string(int(device.index));
+  return text;
+}
+
+}  // namespace rushlight

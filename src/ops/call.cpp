@@ -1,0 +1,341 @@
+// The one call path. Read top down: call() is all that happens when nothing is recorded;
+// call_recording() is what autograd adds.
+
+#include "ops/op_node.h"
+
+namespace rushlight {
+
+namespace {
+
+[[maybe_unused]] const bool g_prepared = (prepare_ops(), true);
+
+bool any_requires_grad(const OpInfo& info, const Value* arguments) {
+  for (uint16_t index : info.tensor_parameters) {
+    const Value& argument = arguments[index];
+    if (argument.is_tensor()) {
+      if (argument.tensor().requires_grad()) return true;
+    } else if (argument.kind() == Value::Kind::Tensors) {
+      for (const Tensor& tensor : argument.tensors()) {
+        if (tensor.defined() && tensor.requires_grad()) return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Which existing tensor this call writes to, if any.
+const Tensor* written(const Call& call) {
+  if (call.destination) return call.destination;
+  int index = call.op.info->mutated;
+  return index < 0 ? nullptr : &call.arguments[index].tensor();
+}
+
+void bump_version(const Tensor& tensor, const OpInfo& info) {
+  if (tensor.impl()->inference) return;
+  Version& version = tensor.impl()->version();
+  ++version.writes;
+  version.last_writer = info.in_place ? info.in_place_name.c_str() : info.full_name.c_str();
+}
+
+void run_forward(Call& call) {
+  call.op.forward(call);
+  if (!call.destination) return;
+  Tensor& result = call.results.tensors[0];
+  if (result.is_same(*call.destination)) return;
+  // The forward made a new tensor: its elements replace the destination's.
+  const Tensor& target = *call.destination;
+  check(same(result.shape(), target.shape()), "output with shape ", to_string(target.shape()),
+        " doesn't match the broadcast shape ", to_string(result.shape()));
+  copy_elements(target, result);
+  result = target;
+}
+
+void mark_views(const Call& call, autograd::ViewOrigin origin) {
+  const OpInfo& info = *call.op.info;
+  const Tensor& base = call.arguments[info.view_of].tensor();
+  for (Tensor& view : call.results.tensors) {
+    autograd::mark_view(view, base, info.multi_view && autograd::grad_enabled()
+                                        ? autograd::ViewOrigin::MultiOutput
+                                        : origin);
+  }
+}
+
+[[gnu::noinline]] void call_recording(Call& call) {
+  const OpInfo& info = *call.op.info;
+  const Tensor* target = written(call);
+  if (target) autograd::check_in_place(*target, info.full_name.c_str());
+  Ref<OpNode> node = Ref<OpNode>::adopt(new OpNode(call.op, call.arguments));
+  node->save_inputs(call.arguments);
+  {
+    autograd::NoGrad guard;
+    run_forward(call);
+  }
+  if (target) bump_version(*target, info);
+  if (info.view_of >= 0) mark_views(call, autograd::ViewOrigin::Default);
+  if (target) {
+    node->outputs.push_back(autograd::Meta(*target));
+    autograd::rebase_history(*target, node);
+  } else {
+    for (size_t i = 0; i < call.results.tensors.size(); ++i) {
+      const Tensor& result = call.results.tensors[i];
+      node->outputs.push_back(result.defined() ? autograd::Meta(result) : autograd::Meta());
+      if (result.defined() && is_floating(result.dtype())) {
+        autograd::set_history(result, node, uint32_t(i));
+      }
+    }
+  }
+  node->save_results(call.results);
+}
+
+}  // namespace
+
+void call(const Op& op, const Value* arguments, Results& results, const Tensor* destination) {
+  const OpInfo& info = *op.info;
+  Call call{op, arguments, results, destination};
+  if (info.composite) {
+    op.compose(call);
+    if (destination && !results.tensors[0].is_same(*destination)) {
+      // Through an operation of its own, so that the write is recorded.
+      const Value copy[] = {*destination, results.tensors[0], false};
+      results.tensors[0] = *destination;
+      Results ignored;
+      rushlight::call(op::copy_, copy, ignored);
+    }
+    return;
+  }
+  if (info.differentiable && autograd::grad_enabled() && any_requires_grad(info, arguments))
+      [[unlikely]] {
+    return call_recording(call);
+  }
+  const Tensor* target = written(call);
+  if (target) [[unlikely]] autograd::check_inference_write(*target);
+  run_forward(call);
+  if (target) [[unlikely]] bump_version(*target, info);
+  if (info.view_of >= 0) {
+    mark_views(call, autograd::grad_enabled() ? autograd::ViewOrigin::Default
+                                              : autograd::ViewOrigin::NoGrad);
+  }
+}
+
+// -- OpNode --------------------------------------------------------------------------------------
+
+OpNode::OpNode(const Op& op, const Value* values) : op(op) {
+  const OpInfo& info = *op.info;
+  size_t count = info.schema.parameters.size();
+  size_t lists_needed = 0;
+  for (size_t i = 0; i < count; ++i) lists_needed += values[i].kind() == Value::Kind::Ints;
+  lists.reserve(lists_needed);  // arguments point into it
+  auto add_edge = [&](const Tensor& tensor) {
+    bool defined = tensor.defined();
+    inputs.push_back(defined ? autograd::Meta(tensor) : autograd::Meta());
+    bool flows = defined && is_floating(tensor.dtype());
+    edges_.push_back(flows ? autograd::gradient_edge(tensor) : autograd::Edge());
+  };
+  for (size_t i = 0; i < count; ++i) {
+    const Value& value = values[i];
+    first_edge.push_back(uint16_t(edges_.size()));
+    switch (value.kind()) {
+      case Value::Kind::Tensor:
+        add_edge(value.tensor());
+        arguments.push_back(Value());
+        break;
+      case Value::Kind::Tensors:
+        for (const Tensor& tensor : value.tensors()) add_edge(tensor);
+        arguments.push_back(Value());
+        break;
+      case Value::Kind::Ints:
+        lists.push_back(Dims(value.ints()));
+        arguments.push_back(Value(Ints(lists.back())));
+        break;
+      case Value::Kind::Text:  // texts are options that name a mode; the forward has used them
+      case Value::Kind::Scalars:
+      case Value::Kind::Generator:
+        arguments.push_back(Value());
+        break;
+      default: arguments.push_back(value);
+    }
+  }
+  first_edge.push_back(uint16_t(edges_.size()));
+}
+
+void OpNode::save_inputs(const Value* values) {
+  const OpInfo& info = *op.info;
+  auto save = [&](const Tensor& tensor) {
+    saved.push_back({tensor, tensor.defined() ? tensor.impl()->version().writes : 0, -1});
+  };
+  for (const OpInfo::Saved& entry : info.saved) {
+    first_saved.push_back(uint16_t(saved.size()));
+    if (entry.is_result) {
+      saved.push_back({});
+      continue;
+    }
+    if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
+    const Value& value = values[entry.index];
+    if (value.is_tensor()) save(value.tensor());
+    else if (value.kind() == Value::Kind::Tensors) {
+      for (const Tensor& tensor : value.tensors()) save(tensor);
+    }
+  }
+  first_saved.push_back(uint16_t(saved.size()));
+}
+
+void OpNode::save_results(const Results& results) {
+  const OpInfo& info = *op.info;
+  for (size_t k = 0; k < info.saved.size(); ++k) {
+    if (!info.saved[k].is_result) continue;
+    // An alias without history: the result itself would keep this node alive for ever.
+    const Tensor& result = results.tensors[info.saved[k].index];
+    TensorImpl* impl = result.impl();
+    Tensor alias = make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
+    alias.impl()->own_version = impl->own_version;
+    saved[first_saved[k]] = {std::move(alias), impl->version().writes, info.saved[k].index};
+  }
+}
+
+Tensor OpNode::unpack(const Saved& entry) const {
+  if (!entry.tensor.defined()) return Tensor();
+  Version& version = entry.tensor.impl()->version();
+  if (version.writes != entry.writes) [[unlikely]] {
+    std::string what = entry.result >= 0 ? "result" : "input";
+    std::string origin;
+    if (entry.result >= 0) {
+      origin = ", which is output " + std::to_string(entry.result) + " of " + name() + ",";
+    } else if (Ref<Node> creator = entry.tensor.grad_fn()) {
+      origin = ", which is output " +
+               std::to_string(autograd::metadata(entry.tensor).output) + " of " + creator->name() +
+               ",";
+    }
+    fail(ErrorKind::Runtime,
+         "one of the variables needed for gradient computation has been modified by an inplace "
+         "operation: [torch.",
+         info(entry.tensor.dtype()).legacy, "Tensor ", to_string(entry.tensor.shape()), "]", origin,
+         " is at version ", version.writes, "; expected version ", entry.writes,
+         " instead. Hint: `", op.info->full_name, "` saved its ", what, " for backward, but `",
+         version.last_writer ? version.last_writer : "a write", "` changed it since.");
+  }
+  if (entry.result < 0 || !autograd::grad_enabled()) return entry.tensor;
+  // With create_graph the formula differentiates through the result, so it needs its history.
+  TensorImpl* impl = entry.tensor.impl();
+  Tensor result = make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
+  result.impl()->own_version = impl->own_version;
+  Node* self = const_cast<OpNode*>(this);
+  autograd::set_history(result, Ref<Node>::share(self), uint32_t(entry.result));
+  return result;
+}
+
+void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) {
+  computed.resize(edges_.size());
+  bool any = false;
+  for (const Tensor& gradient : arrived) any |= gradient.defined();
+  if (!any) return;
+  Backward backward(*this, arrived, computed);
+  op.backward(backward);
+  for (size_t i = 0; i < computed.size(); ++i) {
+    if (computed[i].defined()) computed[i] = fit_gradient(std::move(computed[i]), inputs[i], *this, i);
+  }
+}
+
+void OpNode::release_saved() {
+  released = true;
+  for (Saved& entry : saved) entry.tensor = Tensor();
+}
+
+// -- Backward ------------------------------------------------------------------------------------
+
+const Tensor& Backward::grad(size_t result) {
+  Tensor& gradient = arrived_[result];
+  if (!gradient.defined()) {
+    const autograd::Meta& meta = node_.outputs[result];
+    gradient = zeros(Ints(meta.shape), meta.dtype);
+  }
+  return gradient;
+}
+
+const Value& Backward::value(Name name) const {
+  return node_.arguments[size_t(node_.op.info->schema.find(name))];
+}
+
+namespace {
+
+/// Number of the entry in `.save` that has this name; -1 if there is none.
+int saved_entry(const OpNode& node, Name name) {
+  const OpInfo& info = *node.op.info;
+  for (size_t k = 0; k < info.saved.size(); ++k) {
+    const OpInfo::Saved& entry = info.saved[k];
+    uint32_t hash = !entry.is_result ? info.schema.parameters[entry.index].hash
+                    : info.schema.returns[entry.index].name.empty()
+                        ? Name("result").hash
+                        : Name::of(info.schema.returns[entry.index].name);
+    if (hash == name.hash) return int(k);
+  }
+  return -1;
+}
+
+}  // namespace
+
+Tensor Backward::saved(Name name) const {
+  check(!node_.released,
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.");
+  int entry = saved_entry(node_, name);
+  check(entry >= 0, ErrorKind::Value, node_.op.info->full_name, ": backward reads what it did not save");
+  size_t first = node_.first_saved[size_t(entry)], end = node_.first_saved[size_t(entry) + 1];
+  if (first != end) return node_.unpack(node_.saved[first]);
+  const OpInfo::Saved& saved = node_.op.info->saved[size_t(entry)];
+  const Value& number = node_.arguments[saved.index];
+  return number.is_number() ? wrapped_number(number.scalar()) : Tensor();
+}
+
+std::vector<Tensor> Backward::saved_list(Name name) const {
+  saved(name);  // for its checks
+  size_t entry = size_t(saved_entry(node_, name));
+  std::vector<Tensor> list;
+  for (size_t i = node_.first_saved[entry]; i < node_.first_saved[entry + 1]; ++i) {
+    list.push_back(node_.unpack(node_.saved[i]));
+  }
+  return list;
+}
+
+bool Backward::given(Name name) const {
+  size_t index = size_t(node_.op.info->schema.find(name));
+  return !node_.arguments[index].is_none() ||
+         node_.first_edge[index] != node_.first_edge[index + 1];
+}
+
+bool Backward::is_tensor(Name name) const {
+  size_t index = size_t(node_.op.info->schema.find(name));
+  return node_.first_edge[index] != node_.first_edge[index + 1];
+}
+
+Ints Backward::shape(Name name) const { return node_.inputs[edges_of(name).first].shape; }
+DType Backward::dtype(Name name) const { return node_.inputs[edges_of(name).first].dtype; }
+
+std::span<const autograd::Meta> Backward::metas(Name list) const {
+  auto [first, count] = edges_of(list);
+  return {node_.inputs.data() + first, count};
+}
+
+std::pair<size_t, size_t> Backward::edges_of(Name name) const {
+  size_t index = size_t(node_.op.info->schema.find(name));
+  size_t first = node_.first_edge[index];
+  return {first, node_.first_edge[index + 1] - first};
+}
+
+bool Backward::needs_edge(size_t edge) const { return node_.needs(edge); }
+
+int Backward::edge_of(Name name) const {
+  auto [first, count] = edges_of(name);
+  return count == 1 && needs_edge(first) ? int(first) : -1;
+}
+
+bool Backward::needs(Name name) const { return edge_of(name) >= 0; }
+
+const Tensor& Value::tensor_or_undefined() const {
+  static const Tensor undefined;
+  return is_none() ? undefined : tensor();
+}
+
+}  // namespace rushlight

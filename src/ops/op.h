@@ -1,0 +1,191 @@
+#pragma once
+// The op table's entry. One entry holds all that is known of an operation; see CONTRIBUTING.md for
+// how to write one, call.cpp for what happens when it is called.
+
+#include <rushlight/autograd.h>
+
+#include "ops/schema.h"
+
+#include <rushlight/op_names.h>
+
+namespace rushlight {
+
+struct Op;
+class Backward;
+
+/// What an operation returned.
+struct Results {
+  SmallVector<Tensor, 2> tensors;
+  Scalar scalar;  ///< of operations that return a number
+};
+
+/// One call on its way through an operation.
+struct Call {
+  const Op& op;
+  const Value* arguments;
+  Results& results;
+  /// Where the result goes for `op_` and `out=`; null: into a new tensor.
+  const Tensor* destination = nullptr;
+};
+
+using Forward = void (*)(Call&);
+
+/// The parsed side of an entry, made once at start-up.
+struct OpInfo {
+  Schema schema;
+  std::string full_name;      ///< "max.dim"
+  std::string in_place_name;  ///< "add_"
+  std::string node_name;      ///< "MaxBackward0"
+  struct Saved {
+    uint16_t index;     ///< of the parameter, or of the result
+    bool is_result;
+    int16_t for_input;  ///< save only if this parameter's gradient is needed; -1: always
+  };
+  SmallVector<Saved, 3> saved;
+  SmallVector<uint16_t, 4> tensor_parameters;  ///< indices of those that may be or hold tensors
+  int view_of = -1;   ///< parameter whose bytes the result shares
+  int mutated = -1;   ///< parameter that is written
+  bool composite = false;
+  bool differentiable = false;
+  bool in_place = false;       ///< has the derived form `name_`
+  bool is_function = true, is_method = true, is_nn = false, is_private = false;
+  bool multi_view = false;  ///< returns several views (split, unbind)
+};
+
+struct Op {
+  const char* schema;
+  const char* doc;
+  /// One call a line, in Python; each is documentation and test.
+  const char* examples;
+  /// Besides function and method: "in-place"; or "function-only", "method-only", "nn", "private".
+  const char* variants = "";
+  /// Computes the results from plain data; exactly one of `forward` and `compose` is given.
+  Forward forward = nullptr;
+  /// Computes the results by calling other operations, which makes it differentiable.
+  Forward compose = nullptr;
+  /// What backward needs: "input, other", "result"; "input for other" if only for that gradient.
+  const char* save = "";
+  void (*backward)(Backward&) = nullptr;
+  /// Name of the node where it is not CamelCase(name) + "Backward0".
+  const char* node = nullptr;
+  mutable const OpInfo* info = nullptr;
+};
+
+/// All entries, in the order of the files.
+std::span<const Op* const> all_ops();
+/// Parses them; done once, before the first call.
+void prepare_ops();
+/// Replaces the elements of `target` by those of `source`, of the same shape: no autograd.
+void copy_elements(const Tensor& target, const Tensor& source);
+
+/// The one way in, from C++ and Python alike: runs forward, records the node, marks views and writes.
+void call(const Op& op, const Value* arguments, Results& results,
+          const Tensor* destination = nullptr);
+
+inline Tensor call_tensor(const Op& op, const Value* arguments) {
+  Results results;
+  call(op, arguments, results);
+  return std::move(results.tensors[0]);
+}
+
+/// `op_(input, ...)`: the result replaces the first argument's elements.
+inline const Tensor& call_in_place(const Op& op, const Value* arguments) {
+  Results results;
+  const Tensor& target = arguments[0].tensor();
+  call(op, arguments, results, &target);
+  return target;
+}
+
+// -- run(lambda): a typed, stateless function as a Forward -------------------------------------
+
+inline void store(Results& results, Tensor tensor) { results.tensors.push_back(std::move(tensor)); }
+inline void store(Results& results, std::vector<Tensor> list) {
+  for (Tensor& tensor : list) results.tensors.push_back(std::move(tensor));
+}
+template <class T>
+  requires(std::is_arithmetic_v<T> || std::is_same_v<T, Scalar>)
+void store(Results& results, T number) {
+  results.scalar = number;
+}
+template <class... T>
+void store(Results& results, std::tuple<T...> tuple) {
+  std::apply([&](auto&... item) { (store(results, std::move(item)), ...); }, tuple);
+}
+
+template <class Function>
+struct Runner;
+template <class R, class F, class... Parameters>
+struct Runner<R (F::*)(Parameters...) const> {
+  template <size_t... I>
+  static void invoke(Call& call, std::index_sequence<I...>) {
+    if constexpr (std::is_void_v<R>) F{}(call.arguments[I].template as<Parameters>()...);
+    else store(call.results, F{}(call.arguments[I].template as<Parameters>()...));
+  }
+  static void forward(Call& call) { invoke(call, std::index_sequence_for<Parameters...>()); }
+};
+
+/// Adapts `[](const Tensor& input, int64_t dim) -> Tensor { … }`; its parameters are the schema's.
+template <class F>
+consteval Forward run(F) {
+  return &Runner<decltype(&F::operator())>::forward;
+}
+
+// -- Backward: what a `.backward` formula sees ---------------------------------------------------
+
+class OpNode;
+
+class Backward {
+ public:
+  Backward(const OpNode& node, autograd::Gradients& arrived, autograd::Gradients& computed)
+      : node_(node), arrived_(arrived), computed_(computed) {}
+
+  /// Gradient of a result; zeros if none arrived.
+  const Tensor& grad(size_t result = 0);
+  bool has_grad(size_t result) const { return arrived_[result].defined(); }
+  size_t results() const { return arrived_.size(); }
+  /// A tensor named in `.save`; of a `Tensor|Scalar` parameter also the number, as a tensor.
+  Tensor saved(Name name) const;
+  std::vector<Tensor> saved_list(Name name) const;
+  template <class T>
+  T argument(Name name) const {
+    return value(name).as<T>();
+  }
+  int64_t integer(Name name) const { return argument<int64_t>(name); }
+  bool flag(Name name) const { return argument<bool>(name); }
+  Scalar scalar(Name name) const { return argument<Scalar>(name); }
+  Ints ints(Name name) const { return value(name).ints(); }
+  bool given(Name name) const;
+  bool is_tensor(Name name) const;
+  /// Shape and dtype of a tensor parameter, saved or not.
+  Ints shape(Name name) const;
+  DType dtype(Name name) const;
+  std::span<const autograd::Meta> metas(Name list) const;
+  bool needs(Name name) const;
+
+  /// Sets the gradient of a parameter to what `formula` returns; it is run only if that is needed.
+  template <class Formula>
+  void wrt(Name name, Formula&& formula) {
+    int edge = edge_of(name);
+    if (edge >= 0) computed_[size_t(edge)] = formula();
+  }
+  /// The same for a list parameter: `formula(i)` gives the gradient of element `i`.
+  template <class Formula>
+  void wrt_each(Name name, Formula&& formula) {
+    auto [first, count] = edges_of(name);
+    for (size_t i = 0; i < count; ++i) {
+      if (needs_edge(first + i)) computed_[first + i] = formula(i);
+    }
+  }
+
+ private:
+  const Value& value(Name name) const;
+  int edge_of(Name name) const;
+  std::pair<size_t, size_t> edges_of(Name name) const;
+  bool needs_edge(size_t edge) const;
+
+  const OpNode& node_;
+  autograd::Gradients& arrived_;
+  autograd::Gradients& computed_;
+};
+
+}  // namespace rushlight

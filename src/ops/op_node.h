@@ -1,0 +1,39 @@
+#pragma once
+// The node that an operation of the table leaves behind for backward.
+
+#include "ops/op.h"
+
+namespace rushlight {
+
+class OpNode final : public autograd::Node {
+ public:
+  /// Keeps the arguments that are not tensors, the shapes of those that are, and their edges.
+  OpNode(const Op& op, const Value* arguments);
+
+  std::string name() const override { return op.info->node_name; }
+  void apply(autograd::Gradients& arrived, autograd::Gradients& computed) override;
+  void release_saved() override;
+
+  void save_inputs(const Value* arguments);
+  void save_results(const Results& results);
+
+  /// A saved tensor and the number of writes its bytes had seen.
+  struct Saved {
+    Tensor tensor;
+    uint32_t writes = 0;
+    int result = -1;  ///< which result of this node it is; -1: it is an input
+  };
+  /// The tensor, if nothing has changed it since; else PyTorch's error, naming both operations.
+  Tensor unpack(const Saved& saved) const;
+
+  const Op& op;
+  SmallVector<Value, 4> arguments;           // tensors replaced by None
+  SmallVector<Dims, 1> lists;                // storage of list arguments
+  SmallVector<autograd::Meta, 2> inputs;     // one per edge
+  SmallVector<uint16_t, 4> first_edge;       // by parameter; the next entry ends its range
+  SmallVector<Saved, 2> saved;
+  SmallVector<uint16_t, 3> first_saved;      // by entry of OpInfo::saved
+  bool released = false;
+};
+
+}  // namespace rushlight
