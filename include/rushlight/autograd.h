@@ -63,6 +63,8 @@ class Node : public RefCounted {
   virtual void apply(Gradients& arrived, Gradients& computed) = 0;
   /// Drops what was saved for backward; applying the node again is then an error.
   virtual void release_saved() {}
+  /// Asked when the last reference is gone; false if the node has been taken up again.
+  virtual bool may_die() noexcept { return true; }
 
   const SmallVector<Edge, 2>& edges() const { return edges_; }
   SmallVector<Edge, 2>& edges() { return edges_; }

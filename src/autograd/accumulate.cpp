@@ -26,13 +26,16 @@ AccumulateGrad::AccumulateGrad(const Tensor& leaf) : leaf_(leaf) {
   outputs.push_back(Meta(leaf));
 }
 
-AccumulateGrad::~AccumulateGrad() {
+bool AccumulateGrad::may_die() noexcept {
   std::lock_guard lock(g_accumulators);
+  // Another thread may have shared the node between our last release and this lock.
+  if (use_count() > 1 && !release()) return false;
   Metadata& meta = metadata(leaf_);
   if (meta.accumulator == this) {
     meta.accumulator = nullptr;
     meta.hooks = std::move(hooks);
   }
+  return true;
 }
 
 Ref<Node> accumulator(const Tensor& leaf) {

@@ -8,7 +8,7 @@ namespace rushlight::autograd {
 class AccumulateGrad final : public Node {
  public:
   explicit AccumulateGrad(const Tensor& leaf);
-  ~AccumulateGrad() override;
+  bool may_die() noexcept override;
   std::string name() const override { return "AccumulateGrad"; }
   void apply(Gradients& arrived, Gradients& computed) override;
   const Tensor& leaf() const { return leaf_; }

@@ -27,11 +27,11 @@ void Node::destroy(Node* node) noexcept {
   }
   std::vector<Node*> condemned;
   t_condemned = &condemned;
-  delete node;
+  if (node->may_die()) delete node;
   while (!condemned.empty()) {
     Node* next = condemned.back();
     condemned.pop_back();
-    delete next;
+    if (next->may_die()) delete next;
   }
   t_condemned = nullptr;
 }

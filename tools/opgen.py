@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Derives the C++ face of the operations from the op table.
+
+Reads the `constinit const Op op::name = {...}` entries of the files given, of which it understands
+the schema, the doc and the variants, and writes into --output (only what changed):
+
+  op_names.h       namespace op: one declaration an entry
+  ops.h            one documented function an entry, and `name_` where the in-place form is derived
+  ops_methods.inc  the same as members of Tensor, included by tensor.h
+  ops.cpp          their bodies: pack the arguments, enter the call path; and the list of all entries
+"""
+
+import argparse
+import pathlib
+import re
+
+ENTRY = re.compile(r"^constinit const Op op::(\w+) = \{\n(.*?)^\};", re.S | re.M)
+STRING = r'((?:\s*"(?:[^"\\]|\\.)*")+)'
+
+# schema type: (C++ parameter type, C++ result type)
+TYPES = {
+    "Tensor": ("const Tensor&", "Tensor"),
+    "Tensor|Scalar": ("const TensorOrScalar&", None),
+    "Scalar": ("const Scalar&", "Scalar"),
+    "int": ("int64_t", "int64_t"),
+    "float": ("double", "double"),
+    "bool": ("bool", "bool"),
+    "int[]": ("Ints", None),
+    "Tensor[]": ("Tensors", "std::vector<Tensor>"),
+    "Scalar[]": ("std::span<const Scalar>", None),
+    "dtype": ("DType", "DType"),
+    "device": ("Device", None),
+    "memory_format": ("MemoryFormat", None),
+    "layout": ("Layout", None),
+    "str": ("std::string_view", None),
+    "Generator": ("Generator*", None),
+}
+# Parameters that are pointers or undefined when absent, so that `?` does not wrap them.
+NULLABLE = {"Tensor", "Generator"}
+# C++ keywords and names that Tensor already has.
+RENAMED = {"and": "and_", "or": "or_", "xor": "xor_", "not": "not_", "float": "to_float",
+           "double": "to_double", "int": "to_int", "long": "to_long", "short": "to_short",
+           "bool": "to_bool", "char": "to_char"}
+OWN_MEMBERS = {"item", "dim", "size", "stride", "numel", "data", "grad", "backward", "is_contiguous"}
+
+
+def literal(body, field):
+    found = re.search(r"\.%s =%s" % (field, STRING), body)
+    if not found:
+        return ""
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', found[1])).replace('\\"', '"').replace("\\n", "\n")
+
+
+def split(text):
+    """Splits at commas outside brackets and quotes."""
+    parts, depth, quoted, start = [], 0, False, 0
+    for i, c in enumerate(text):
+        if c == "'":
+            quoted = not quoted
+        elif not quoted:
+            depth += (c in "([") - (c in ")]")
+            if c == "," and depth == 0:
+                parts.append(text[start:i].strip())
+                start = i + 1
+    return [part for part in [*parts, text[start:].strip()] if part]
+
+
+class Parameter:
+    def __init__(self, text):
+        declaration, _, self.default = text.partition("=")
+        kind, self.name = declaration.rsplit(" ", 1)
+        kind = re.sub(r"\(a!?\)", "", kind)
+        kind = re.sub(r"\[\d+\]", "[]", kind).replace("?[]", "[]")
+        self.optional = kind.endswith("?")
+        self.kind = kind.rstrip("?")
+        base = TYPES[self.kind][0]
+        wrapped = self.optional and self.kind not in NULLABLE
+        plain = base.removeprefix("const ").removesuffix("&")
+        self.type = f"std::optional<{plain}>" if wrapped else base
+
+    def declaration(self, with_default):
+        text = f"{self.type} {self.name}"
+        return text + self.cpp_default() if with_default else text
+
+    def cpp_default(self):
+        value = self.default
+        if not value:
+            return ""
+        if value == "None":
+            value = "nullptr" if self.kind == "Generator" else "{}"
+        elif value.startswith("["):
+            value = "Ints{" + value[1:-1] + "}"
+        elif value.startswith("'"):
+            value = '"' + value[1:-1] + '"'
+        elif self.kind == "int[]" and not self.optional:
+            value = "{" + value + "}"
+        return " = " + {"True": "true", "False": "false"}.get(value, value)
+
+
+class Entry:
+    def __init__(self, identifier, body):
+        self.identifier = identifier
+        self.schema = literal(body, "schema")
+        self.doc = literal(body, "doc")
+        self.variants = re.split(r"[, ]+", literal(body, "variants"))
+        head, arrow, result = self.schema.partition(") -> ")
+        if not arrow:
+            raise SystemExit(f"opgen: op::{identifier}: no schema that ends in ') -> type'")
+        name, _, parameters = head.partition("(")
+        self.name = name.split(".")[0]
+        self.parameters = [Parameter(p) for p in split(parameters) if p != "*"]
+        self.result = re.sub(r"\(a!?\)", "", result)
+        expected = name.replace(".", "_")
+        if identifier != expected:
+            raise SystemExit(f"opgen: op::{identifier} has the schema of op::{expected}")
+
+    def cpp_name(self):
+        return RENAMED.get(self.name, self.name)
+
+    def is_method(self):
+        first = self.parameters[:1]
+        return bool(first) and first[0].kind == "Tensor" and not first[0].optional and not (
+            {"function-only", "nn", "private"} & set(self.variants)) and self.cpp_name() not in OWN_MEMBERS
+
+    def result_type(self):
+        if self.result == "()":
+            return "void"
+        if self.result.startswith("("):
+            items = split(self.result[1:-1])
+            return "std::tuple<" + ", ".join(TYPES[i.split(" ")[0]][1] for i in items) + ">"
+        return TYPES[self.result][1]
+
+    def collect(self, call):
+        """The statement that turns Results into the C++ result."""
+        result = self.result_type()
+        if result == "Tensor":
+            return f"return call_tensor({call});"
+        run = f"Results results;\n  call({call}, results);\n  "
+        if result == "void":
+            return run.rstrip()
+        if result == "std::vector<Tensor>":
+            return run + "return {results.tensors.begin(), results.tensors.end()};"
+        if result == "Scalar":
+            return run + "return results.scalar;"
+        if result.startswith("std::tuple"):
+            count = result.count("Tensor")
+            items = ", ".join(f"std::move(results.tensors[{i}])" for i in range(count))
+            return run + f"return {{{items}}};"
+        return run + f"return results.scalar.to<{result}>();"
+
+    def signature(self, parameters, with_defaults):
+        return ", ".join(p.declaration(with_defaults) for p in parameters)
+
+    def values(self, receiver=None):
+        names = [p.name for p in self.parameters]
+        if receiver:
+            names[0] = receiver
+        return ", ".join(names)
+
+    def forms(self):
+        """(C++ name, result type, how to call, doc) of the function and its in-place form."""
+        yield self.cpp_name(), self.result_type(), self.collect, self.doc
+        if "in-place" in self.variants:
+            yield (self.name + "_", "const Tensor&",
+                   lambda call: f"return call_in_place({call});", f"{self.name}, in place.")
+
+
+def comment(doc, indent=""):
+    return "".join(f"{indent}/// {line}".rstrip() + "\n" for line in doc.split("\n"))
+
+
+def header(entries):
+    text = "#pragma once\n// Made from the op table by tools/opgen.py.\n\n#include <rushlight/tensor.h>\n\n"
+    text += "namespace rushlight {\n\n"
+    for e in entries:
+        for name, result, _, doc in e.forms():
+            text += comment(doc) + f"{result} {name}({e.signature(e.parameters, True)});\n"
+    return text + "\n}  // namespace rushlight\n"
+
+
+def methods(entries):
+    text = "  // Made from the op table by tools/opgen.py; documented in <rushlight/ops.h>.\n"
+    for e in entries:
+        if e.is_method():
+            for name, result, _, _ in e.forms():
+                text += f"  {result} {name}({e.signature(e.parameters[1:], True)}) const;\n"
+    return text
+
+
+def names(entries):
+    text = "#pragma once\n// Made from the op table by tools/opgen.py.\n\n"
+    text += "namespace rushlight {\n\nstruct Op;\n\n/// The entries of the op table.\nnamespace op {\n"
+    text += "".join(f"extern const Op {e.identifier};\n" for e in entries)
+    return text + "}  // namespace op\n\n}  // namespace rushlight\n"
+
+
+def bodies(entries):
+    text = "// Made from the op table by tools/opgen.py.\n\n#include <rushlight/ops.h>\n\n"
+    text += '#include "ops/op.h"\n\nnamespace rushlight {\n\n'
+    for e in entries:
+        call = f"op::{e.identifier}, arguments"
+        for name, result, collect, _ in e.forms():
+            array = f"const Value arguments[] = {{{e.values()}}};" if e.parameters else (
+                "const Value* arguments = nullptr;")
+            text += f"{result} {name}({e.signature(e.parameters, False)}) {{\n  {array}\n  {collect(call)}\n}}\n"
+            if e.is_method():
+                array = f"const Value arguments[] = {{{e.values('*this')}}};"
+                text += (f"{result} Tensor::{name}({e.signature(e.parameters[1:], False)}) const {{\n"
+                         f"  {array}\n  {collect(call)}\n}}\n")
+    text += "\nnamespace {\nconstinit const Op* const kOps[] = {\n"
+    text += "".join(f"    &op::{e.identifier},\n" for e in entries)
+    text += "};\n}  // namespace\n\nstd::span<const Op* const> all_ops() { return kOps; }\n\n"
+    return text + "}  // namespace rushlight\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("files", type=pathlib.Path, nargs="+")
+    arguments = parser.parse_args()
+    entries = [Entry(*found) for file in sorted(arguments.files)
+               for found in ENTRY.findall(file.read_text())]
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    made = {"op_names.h": names, "ops.h": header, "ops_methods.inc": methods, "ops.cpp": bodies}
+    for name, make in made.items():
+        path, text = arguments.output / name, make(entries)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
