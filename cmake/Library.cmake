@@ -9,7 +9,8 @@ file(MAKE_DIRECTORY ${GENERATED}/rushlight)
 file(GLOB OP_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/*.cpp)
 set(OPGEN ${PROJECT_SOURCE_DIR}/tools/opgen.py)
 if(EXISTS ${OPGEN} AND OP_SOURCES)
-  set(OP_HEADERS ${GENERATED}/rushlight/ops.h ${GENERATED}/rushlight/ops_methods.inc)
+  set(OP_HEADERS ${GENERATED}/rushlight/ops.h ${GENERATED}/rushlight/ops_methods.inc
+      ${GENERATED}/rushlight/op_names.h ${GENERATED}/rushlight/ops.cpp)
   add_custom_command(
     OUTPUT ${OP_HEADERS}
     COMMAND ${Python_EXECUTABLE} ${OPGEN} --output ${GENERATED}/rushlight ${OP_SOURCES}
@@ -21,6 +22,7 @@ add_custom_target(rushlight_ops DEPENDS ${OP_HEADERS})
 
 file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
 list(FILTER SOURCES EXCLUDE REGEX "/src/python/")
+list(APPEND SOURCES ${GENERATED}/rushlight/ops.cpp)
 
 add_library(rushlight_objects OBJECT ${SOURCES})
 add_dependencies(rushlight_objects rushlight_ops)

@@ -43,7 +43,8 @@ struct NodeHooks {
   };
   std::vector<std::pair<int64_t, std::shared_ptr<Pre>>> tensor_pre;  ///< keyed for removal
   std::vector<std::pair<int64_t, std::shared_ptr<Pre>>> pre;
-  std::vector<std::pair<int64_t, std::shared_ptr<Pre>>> capture;  ///< retain_grad, after all tensor hooks
+  std::vector<std::pair<int64_t, std::shared_ptr<Pre>>>
+      capture;  ///< retain_grad, after all tensor hooks
   std::vector<std::pair<int64_t, std::shared_ptr<Post>>> post;
 };
 /// A new key for the lists above.
@@ -89,8 +90,8 @@ class Node : public RefCounted {
 enum class ViewOrigin : uint8_t { Default, NoGrad, MultiOutput, Inference };
 
 struct ViewInfo {
-  Tensor base;              ///< never itself a view
-  uint32_t version = 0;     ///< writes to the base when grad_fn was last made
+  Tensor base;           ///< never itself a view
+  uint32_t version = 0;  ///< writes to the base when grad_fn was last made
   ViewOrigin origin = ViewOrigin::Default;
 };
 
@@ -104,9 +105,9 @@ struct PostAccumulateHook {
 struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
-  uint32_t output = 0;            ///< which result of grad_fn this is
+  uint32_t output = 0;  ///< which result of grad_fn this is
   bool retains_grad = false;
-  Node* accumulator = nullptr;    ///< of a leaf; weak, see accumulate.cpp
+  Node* accumulator = nullptr;  ///< of a leaf; weak, see accumulate.cpp
   std::unique_ptr<ViewInfo> view;
   std::unique_ptr<NodeHooks> hooks;  ///< of a leaf without accumulator, kept until it has one
   std::vector<std::pair<int64_t, std::shared_ptr<PostAccumulateHook>>> post_accumulate;
@@ -180,7 +181,7 @@ class InferenceMode {
 struct BackwardOptions {
   bool retain_graph = false;
   bool create_graph = false;
-  bool accumulate = true;      ///< into leaves' grad; else only into the results
+  bool accumulate = true;  ///< into leaves' grad; else only into the results
   bool allow_unused = false;
 };
 

@@ -106,7 +106,8 @@ struct CppType {
   using type = T;
 };
 
-/// Calls `function(CppType<T>{})` with the C++ type of `dtype`: the one place where dtypes become types.
+/// Calls `function(CppType<T>{})` with the C++ type of `dtype`: the one place where dtypes become
+/// types.
 template <class Function>
 constexpr decltype(auto) dispatch(DType dtype, Function&& function) {
   switch (dtype) {
@@ -128,15 +129,24 @@ constexpr decltype(auto) dispatch(DType dtype, Function&& function) {
 template <class T>
 inline constexpr DType dtype_of = [] {
   static_assert(std::is_trivially_copyable_v<T>);
-  if constexpr (std::is_same_v<T, bool>) return DType::Bool;
-  else if constexpr (std::is_same_v<T, Float16>) return DType::Float16;
-  else if constexpr (std::is_same_v<T, BFloat16>) return DType::BFloat16;
-  else if constexpr (std::is_same_v<T, float>) return DType::Float32;
-  else if constexpr (std::is_same_v<T, double>) return DType::Float64;
-  else if constexpr (sizeof(T) == 1) return std::is_signed_v<T> ? DType::Int8 : DType::UInt8;
-  else if constexpr (sizeof(T) == 2) return DType::Int16;
-  else if constexpr (sizeof(T) == 4) return DType::Int32;
-  else return DType::Int64;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::Bool;
+  else if constexpr (std::is_same_v<T, Float16>)
+    return DType::Float16;
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return DType::BFloat16;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::Float32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::Float64;
+  else if constexpr (sizeof(T) == 1)
+    return std::is_signed_v<T> ? DType::Int8 : DType::UInt8;
+  else if constexpr (sizeof(T) == 2)
+    return DType::Int16;
+  else if constexpr (sizeof(T) == 4)
+    return DType::Int32;
+  else
+    return DType::Int64;
 }();
 
 /// The dtype of a result that combines both (PyTorch's promotion table).

@@ -56,11 +56,13 @@ template <class... Parts>
 /// "op: what we got; what we expected (hint)", as a RuntimeError unless a kind is given.
 template <class... Parts>
 inline void check(bool condition, const Parts&... parts) {
-  if (!condition) [[unlikely]] fail(ErrorKind::Runtime, parts...);
+  if (!condition) [[unlikely]]
+    fail(ErrorKind::Runtime, parts...);
 }
 template <class... Parts>
 inline void check(bool condition, ErrorKind kind, const Parts&... parts) {
-  if (!condition) [[unlikely]] fail(kind, parts...);
+  if (!condition) [[unlikely]]
+    fail(kind, parts...);
 }
 
 }  // namespace rushlight

@@ -15,7 +15,7 @@ class Scalar {
 
   constexpr Scalar() : Scalar(int64_t(0)) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   constexpr Scalar(T value) {
     if constexpr (std::is_same_v<T, bool>) {
       kind_ = Kind::Bool;
@@ -36,9 +36,12 @@ class Scalar {
   constexpr int64_t integer() const { return is_float() ? int64_t(real_) : integer_; }
   template <class T>
   constexpr T to() const {
-    if constexpr (std::is_same_v<T, bool>) return is_float() ? real_ != 0 : integer_ != 0;
-    else if constexpr (std::is_integral_v<T>) return T(integer());
-    else return T(real());
+    if constexpr (std::is_same_v<T, bool>)
+      return is_float() ? real_ != 0 : integer_ != 0;
+    else if constexpr (std::is_integral_v<T>)
+      return T(integer());
+    else
+      return T(real());
   }
   constexpr bool operator==(double value) const { return real() == value; }
   /// The dtype that a tensor made of this number gets.

@@ -21,8 +21,7 @@ class Ints : public std::span<const int64_t> {
   Ints(std::span<const int64_t> span) : std::span<const int64_t>(span) {}
   Ints(const Dims& dims) : std::span<const int64_t>(dims.data(), dims.size()) {}
   Ints(const std::vector<int64_t>& list) : std::span<const int64_t>(list) {}
-  Ints(std::initializer_list<int64_t> list)
-      : std::span<const int64_t>(list.begin(), list.size()) {}
+  Ints(std::initializer_list<int64_t> list) : std::span<const int64_t>(list.begin(), list.size()) {}
   /// One value; it must outlive the call, as a temporary argument does.
   Ints(const int64_t& value) : std::span<const int64_t>(&value, 1) {}
 };

@@ -21,8 +21,7 @@ class SmallVector {
   SmallVector(std::initializer_list<T> list) { append(list.begin(), list.end()); }
   explicit SmallVector(size_t count, const T& value = T()) { resize(count, value); }
   template <class Iterator>
-    requires(!std::is_integral_v<Iterator>)
-  SmallVector(Iterator begin, Iterator end) {
+  requires(!std::is_integral_v<Iterator>) SmallVector(Iterator begin, Iterator end) {
     append(begin, end);
   }
   explicit SmallVector(std::span<const T> span) { append(span.begin(), span.end()); }

@@ -46,8 +46,8 @@ class Storage : public RefCounted {
 
   void* data_ = nullptr;
   size_t bytes_ = 0;
-  size_t block_ = 0;      ///< size of this header's block, data included if it is inline
-  size_t separate_ = 0;   ///< size of the data's own block, if it has one
+  size_t block_ = 0;     ///< size of this header's block, data included if it is inline
+  size_t separate_ = 0;  ///< size of the data's own block, if it has one
   void* context_ = nullptr;
   Release release_ = nullptr;
   Version version_;

@@ -92,8 +92,8 @@ class Tensor {
   /// First element; throws RuntimeError if T is not the tensor's dtype.
   template <class T>
   T* data() const {
-    check(dtype_of<T> == dtype(), "expected scalar type ", info(dtype_of<T>).spoken,
-          " but found ", info(dtype()).spoken);
+    check(dtype_of<T> == dtype(), "expected scalar type ", info(dtype_of<T>).spoken, " but found ",
+          info(dtype()).spoken);
     return static_cast<T*>(data());
   }
 
@@ -103,7 +103,7 @@ class Tensor {
   }
   /// Makes a leaf record what is done with it. Throws for integer dtypes and non-leaves.
   const Tensor& requires_grad_(bool value = true) const;
-  bool is_leaf() const { return !requires_grad() || !grad_fn(); }
+  bool is_leaf() const;
   /// The accumulated gradient; undefined if there is none.
   Tensor grad() const;
   void set_grad(const Tensor& grad) const;
@@ -150,8 +150,7 @@ class TensorOrScalar {
   TensorOrScalar(const Tensor& tensor) : tensor_(&tensor) {}
   TensorOrScalar(const Scalar& scalar) : scalar_(scalar) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  TensorOrScalar(T number) : scalar_(number) {}
+  requires std::is_arithmetic_v<T> TensorOrScalar(T number) : scalar_(number) {}
 
   bool is_tensor() const { return tensor_ != nullptr; }
   const Tensor& tensor() const { return *tensor_; }

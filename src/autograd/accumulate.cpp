@@ -1,6 +1,6 @@
 #include "autograd/accumulate.h"
 
-#include <rushlight/ops.h>
+#include <rushlight/operators.h>
 
 #include <mutex>
 
@@ -70,7 +70,9 @@ void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
     if (!meta.grad.defined()) {
       // A gradient that only we hold is taken as it is; any other is copied, lest two leaves share.
       bool take = !grad_enabled() && is_sole_owner(gradient) && gradient.is_contiguous();
-      meta.grad = take ? std::move(gradient) : grad_enabled() ? clone(gradient) : clone(gradient.detach());
+      meta.grad = take             ? std::move(gradient)
+                  : grad_enabled() ? clone(gradient)
+                                   : clone(gradient.detach());
     } else if (!grad_enabled()) {
       meta.grad.add_(gradient);
     } else {

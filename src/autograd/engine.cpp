@@ -1,7 +1,7 @@
 // Backward: runs the nodes in order of need, on the calling thread, without recursion.
 // Read backward() and grad() at the end first, then Task::run().
 
-#include <rushlight/ops.h>
+#include <rushlight/operators.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -10,11 +10,13 @@
 
 namespace rushlight::autograd {
 
+class Task;
+
 namespace {
 
 std::atomic<int> g_active_tasks{0};
 std::atomic<uint32_t> g_task_number{0};
-thread_local class rushlight::autograd::Task* t_task = nullptr;
+thread_local Task* t_task = nullptr;
 
 }  // namespace
 
@@ -56,7 +58,8 @@ class Task {
   size_t state(Node* node);
   Tensor& arrived(size_t index, uint32_t input) {
     Gradients& gradients = states_[index].arrived;
-    if (gradients.size() <= input) gradients.resize(std::max<size_t>(input + 1, states_[index].node->outputs.size()));
+    if (gradients.size() <= input)
+      gradients.resize(std::max<size_t>(input + 1, states_[index].node->outputs.size()));
     return gradients[input];
   }
   void count_dependencies();
@@ -111,8 +114,8 @@ void Task::count_dependencies() {
   if (!captures_.empty()) find_needed(order);
 }
 
-/// A node is needed if a gradient is captured at it or at one that it leads to. Sweeps until nothing
-/// changes; nodes were found before what they lead to, so few sweeps are enough.
+/// A node is needed if a gradient is captured at it or at one that it leads to. Sweeps until
+/// nothing changes; nodes were found before what they lead to, so few sweeps are enough.
 void Task::find_needed(const std::vector<size_t>& order) {
   for (State& state : states_) state.needed = captures_.count(state.node) != 0;
   for (bool changed = true; changed;) {
@@ -257,8 +260,10 @@ void backward(Tensors roots, Tensors gradients, std::optional<bool> retain_graph
     if (!leaf_gradients[i].defined()) continue;
     GradMode mode(create_graph);
     Tensor sum = inputs[i].grad();
-    if (sum.defined() && !create_graph) sum.add_(leaf_gradients[i]);
-    else inputs[i].set_grad(sum.defined() ? add(sum, leaf_gradients[i]) : clone(leaf_gradients[i]));
+    if (sum.defined() && !create_graph)
+      sum.add_(leaf_gradients[i]);
+    else
+      inputs[i].set_grad(sum.defined() ? add(sum, leaf_gradients[i]) : clone(leaf_gradients[i]));
   }
 }
 

@@ -1,7 +1,7 @@
 // What autograd keeps with a tensor: its gradient, its node, its modes.
 
 #include <rushlight/autograd.h>
-#include <rushlight/ops.h>
+#include <rushlight/operators.h>
 
 #include "autograd/accumulate.h"
 
@@ -44,6 +44,8 @@ void set_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output) {
 
 TensorImpl::~TensorImpl() { delete autograd; }
 
+bool Tensor::is_leaf() const { return !requires_grad() || !grad_fn(); }
+
 const Tensor& Tensor::requires_grad_(bool value) const {
   check(is_leaf() || value,
         "you can only change requires_grad flags of leaf variables. If you want to use a computed "
@@ -69,8 +71,8 @@ void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph,
 }
 
 Tensor Tensor::variable_data() const {
-  Tensor data = make_tensor(impl_->storage, impl_->dtype, impl_->shape, impl_->strides,
-                            impl_->offset);
+  Tensor data =
+      make_tensor(impl_->storage, impl_->dtype, impl_->shape, impl_->strides, impl_->offset);
   data.impl()->own_version = Ref<OwnVersion>::adopt(new OwnVersion());
   return data;
 }

@@ -1,4 +1,5 @@
 #include <rushlight/autograd.h>
+#include <rushlight/operators.h>
 
 #include "runtime/allocator.h"
 
@@ -51,9 +52,9 @@ Tensor fit_gradient(Tensor gradient, const Meta& meta, const Node& by, size_t in
     check(fits, "Function ", by.name(), " returned an invalid gradient at index ", index, " - got ",
           to_string(gradient.shape()), " but expected shape compatible with ",
           to_string(meta.shape));
-    gradient = sum_to_size(gradient, meta.shape);
+    gradient = gradient.sum_to_size(meta.shape);
   }
-  if (gradient.dtype() != meta.dtype) gradient = to(gradient, meta.dtype);
+  if (gradient.dtype() != meta.dtype) gradient = gradient.to(meta.dtype);
   return gradient;
 }
 

@@ -1,7 +1,7 @@
 // Views and in-place changes: how history follows a change of shared bytes.
 
 #include <rushlight/autograd.h>
-#include <rushlight/ops.h>
+#include <rushlight/operators.h>
 
 namespace rushlight {
 
@@ -36,11 +36,11 @@ class CopySlices final : public Node {
   void apply(Gradients& arrived, Gradients& computed) override {
     computed.resize(edges_.size());
     if (!arrived[0].defined()) return;
-    // The base may be strided; its gradient is laid out like the base, so the view's place is known.
+    // The base may be strided; its gradient is laid out like the base, so the view's place is
+    // known.
     Tensor gradient = empty_strided(Ints(base_.shape), Ints(base_.strides), arrived[0].dtype());
     gradient.copy_(arrived[0]);
-    Tensor slice =
-        as_strided(gradient, view_.shape, view_.strides, view_.offset - base_.offset);
+    Tensor slice = as_strided(gradient, view_.shape, view_.strides, view_.offset - base_.offset);
     Gradients inner_arrived, inner_computed;
     inner_arrived.push_back(clone(slice));
     inner_->apply(inner_arrived, inner_computed);
@@ -49,8 +49,10 @@ class CopySlices final : public Node {
     }
     if (!needs(0)) return;
     bool flows = !inner_computed.empty() && inner_computed[0].defined();
-    if (flows) slice.copy_(inner_computed[0]);
-    else slice.zero_();
+    if (flows)
+      slice.copy_(inner_computed[0]);
+    else
+      slice.zero_();
     computed[0] = gradient;
   }
 
@@ -65,7 +67,8 @@ class CopySlices final : public Node {
     text = "Output " + std::to_string(metadata(view).output) + " of " + node->name() +
            " is a view and is being modified inplace. ";
   } else {
-    text = "A view was created in no_grad mode and is being modified inplace with grad mode enabled. ";
+    text =
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. ";
   }
   switch (origin) {
     case ViewOrigin::MultiOutput:
@@ -126,7 +129,7 @@ void check_in_place(const Tensor& tensor, const char*) {
   TensorImpl* impl = tensor.impl();
   if (impl->is_view) {
     const ViewInfo& view = *impl->autograd->view;
-    check(!(view.base.requires_grad() && view.base.is_leaf()) ,
+    check(!(view.base.requires_grad() && view.base.is_leaf()),
           "a view of a leaf Variable that requires grad is being used in an in-place operation.");
     if (view.origin != ViewOrigin::Default) refuse(tensor, view.origin);
   }
@@ -159,7 +162,7 @@ Ref<autograd::Node> Tensor::grad_fn() const {
     if (stale) {
       // The base has changed since: this view's history is now "that region of the new base".
       autograd::EnableGrad guard;
-      Tensor again = as_strided(view.base, impl_->shape, impl_->strides, impl_->offset);
+      Tensor again = view.base.as_strided(impl_->shape, impl_->strides, impl_->offset);
       autograd::Metadata& source = autograd::metadata(again);
       meta->grad_fn = source.grad_fn;
       meta->output = source.output;

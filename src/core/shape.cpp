@@ -120,8 +120,10 @@ Dims infer_shape(std::span<const int64_t> requested, int64_t elements) {
 bool view_strides(std::span<const int64_t> old_shape, std::span<const int64_t> old_strides,
                   std::span<const int64_t> shape, Dims& strides) {
   if (count_elements(shape) == 0) {
-    if (same(old_shape, shape)) strides.assign(old_strides.begin(), old_strides.end());
-    else strides = contiguous_strides(shape);
+    if (same(old_shape, shape))
+      strides.assign(old_strides.begin(), old_strides.end());
+    else
+      strides = contiguous_strides(shape);
     return true;
   }
   strides.clear();

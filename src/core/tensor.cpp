@@ -35,8 +35,8 @@ Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
 
 Tensor make_tensor(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
                    std::span<const int64_t> strides, int64_t offset) {
-  return Tensor(Ref<TensorImpl>::adopt(
-      new TensorImpl(std::move(storage), dtype, shape, strides, offset)));
+  return Tensor(
+      Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, shape, strides, offset)));
 }
 
 Tensor wrapped_number(const Scalar& number) { return wrapped_number(number, number.dtype()); }
@@ -71,8 +71,8 @@ Device Device::parse(std::string_view text) {
   std::string_view name = text.substr(0, text.find(':'));
   std::string_view number = name.size() < text.size() ? text.substr(name.size() + 1) : "0";
   bool has_index = name.size() < text.size();
-  bool numeric = !number.empty() && number.size() < 4 &&
-                 number.find_first_not_of("0123456789") == number.npos;
+  bool numeric =
+      !number.empty() && number.size() < 4 && number.find_first_not_of("0123456789") == number.npos;
   check(numeric, "Invalid device string: '", text, "'");
   Device device;
   if (has_index) device.index = int8_t(std::stoi(std::string(number)));

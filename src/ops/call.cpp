@@ -1,6 +1,8 @@
 // The one call path. Read top down: call() is all that happens when nothing is recorded;
 // call_recording() is what autograd adds.
 
+#include <rushlight/operators.h>
+
 #include "ops/op_node.h"
 
 namespace rushlight {
@@ -54,9 +56,9 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   const OpInfo& info = *call.op.info;
   const Tensor& base = call.arguments[info.view_of].tensor();
   for (Tensor& view : call.results.tensors) {
-    autograd::mark_view(view, base, info.multi_view && autograd::grad_enabled()
-                                        ? autograd::ViewOrigin::MultiOutput
-                                        : origin);
+    autograd::mark_view(
+        view, base,
+        info.multi_view && autograd::grad_enabled() ? autograd::ViewOrigin::MultiOutput : origin);
   }
 }
 
@@ -108,9 +110,11 @@ void call(const Op& op, const Value* arguments, Results& results, const Tensor* 
     return call_recording(call);
   }
   const Tensor* target = written(call);
-  if (target) [[unlikely]] autograd::check_inference_write(*target);
+  if (target) [[unlikely]]
+    autograd::check_inference_write(*target);
   run_forward(call);
-  if (target) [[unlikely]] bump_version(*target, info);
+  if (target) [[unlikely]]
+    bump_version(*target, info);
   if (info.view_of >= 0) {
     mark_views(call, autograd::grad_enabled() ? autograd::ViewOrigin::Default
                                               : autograd::ViewOrigin::NoGrad);
@@ -149,9 +153,7 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
         break;
       case Value::Kind::Text:  // texts are options that name a mode; the forward has used them
       case Value::Kind::Scalars:
-      case Value::Kind::Generator:
-        arguments.push_back(Value());
-        break;
+      case Value::Kind::Generator: arguments.push_back(Value()); break;
       default: arguments.push_back(value);
     }
   }
@@ -171,7 +173,8 @@ void OpNode::save_inputs(const Value* values) {
     }
     if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
     const Value& value = values[entry.index];
-    if (value.is_tensor()) save(value.tensor());
+    if (value.is_tensor())
+      save(value.tensor());
     else if (value.kind() == Value::Kind::Tensors) {
       for (const Tensor& tensor : value.tensors()) save(tensor);
     }
@@ -186,7 +189,8 @@ void OpNode::save_results(const Results& results) {
     // An alias without history: the result itself would keep this node alive for ever.
     const Tensor& result = results.tensors[info.saved[k].index];
     TensorImpl* impl = result.impl();
-    Tensor alias = make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
+    Tensor alias =
+        make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
     alias.impl()->own_version = impl->own_version;
     saved[first_saved[k]] = {std::move(alias), impl->version().writes, info.saved[k].index};
   }
@@ -201,9 +205,8 @@ Tensor OpNode::unpack(const Saved& entry) const {
     if (entry.result >= 0) {
       origin = ", which is output " + std::to_string(entry.result) + " of " + name() + ",";
     } else if (Ref<Node> creator = entry.tensor.grad_fn()) {
-      origin = ", which is output " +
-               std::to_string(autograd::metadata(entry.tensor).output) + " of " + creator->name() +
-               ",";
+      origin = ", which is output " + std::to_string(autograd::metadata(entry.tensor).output) +
+               " of " + creator->name() + ",";
     }
     fail(ErrorKind::Runtime,
          "one of the variables needed for gradient computation has been modified by an inplace "
@@ -231,7 +234,8 @@ void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) 
   Backward backward(*this, arrived, computed);
   op.backward(backward);
   for (size_t i = 0; i < computed.size(); ++i) {
-    if (computed[i].defined()) computed[i] = fit_gradient(std::move(computed[i]), inputs[i], *this, i);
+    if (computed[i].defined())
+      computed[i] = fit_gradient(std::move(computed[i]), inputs[i], *this, i);
   }
 }
 
@@ -281,7 +285,8 @@ Tensor Backward::saved(Name name) const {
         "backward through the graph a second time or if you need to access saved tensors after "
         "calling backward.");
   int entry = saved_entry(node_, name);
-  check(entry >= 0, ErrorKind::Value, node_.op.info->full_name, ": backward reads what it did not save");
+  check(entry >= 0, ErrorKind::Value, node_.op.info->full_name,
+        ": backward reads what it did not save");
   size_t first = node_.first_saved[size_t(entry)], end = node_.first_saved[size_t(entry) + 1];
   if (first != end) return node_.unpack(node_.saved[first]);
   const OpInfo::Saved& saved = node_.op.info->saved[size_t(entry)];

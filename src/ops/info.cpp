@@ -67,12 +67,18 @@ void parse_variants(const Op& op, OpInfo& info) {
   info.is_method = !schema.parameters.empty() && schema.parameters[0].type == Type::Tensor &&
                    !schema.parameters[0].optional;
   for (std::string_view variant : split(op.variants, ", ")) {
-    if (variant == "in-place") info.in_place = true;
-    else if (variant == "function-only") info.is_method = false;
-    else if (variant == "method-only") info.is_function = false;
-    else if (variant == "nn") info.is_nn = true, info.is_method = info.is_function = false;
-    else if (variant == "private") info.is_private = true, info.is_method = info.is_function = false;
-    else fault(op, "unknown variant");
+    if (variant == "in-place")
+      info.in_place = true;
+    else if (variant == "function-only")
+      info.is_method = false;
+    else if (variant == "method-only")
+      info.is_function = false;
+    else if (variant == "nn")
+      info.is_nn = true, info.is_method = info.is_function = false;
+    else if (variant == "private")
+      info.is_private = true, info.is_method = info.is_function = false;
+    else
+      fault(op, "unknown variant");
   }
 }
 
@@ -86,7 +92,8 @@ OpInfo parse(const Op& op) {
   info.node_name = op.node ? op.node : default_node_name(schema.name);
   info.composite = op.compose != nullptr;
   info.differentiable = op.backward != nullptr;
-  if ((op.forward != nullptr) == (op.compose != nullptr)) fault(op, "needs one of forward and compose");
+  if ((op.forward != nullptr) == (op.compose != nullptr))
+    fault(op, "needs one of forward and compose");
   for (size_t i = 0; i < schema.parameters.size(); ++i) {
     const Parameter& parameter = schema.parameters[i];
     if (parameter.is_alias && !info.composite) info.view_of = int(i);

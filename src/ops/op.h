@@ -37,17 +37,17 @@ struct OpInfo {
   std::string in_place_name;  ///< "add_"
   std::string node_name;      ///< "MaxBackward0"
   struct Saved {
-    uint16_t index;     ///< of the parameter, or of the result
+    uint16_t index;  ///< of the parameter, or of the result
     bool is_result;
     int16_t for_input;  ///< save only if this parameter's gradient is needed; -1: always
   };
   SmallVector<Saved, 3> saved;
   SmallVector<uint16_t, 4> tensor_parameters;  ///< indices of those that may be or hold tensors
-  int view_of = -1;   ///< parameter whose bytes the result shares
-  int mutated = -1;   ///< parameter that is written
+  int view_of = -1;                            ///< parameter whose bytes the result shares
+  int mutated = -1;                            ///< parameter that is written
   bool composite = false;
   bool differentiable = false;
-  bool in_place = false;       ///< has the derived form `name_`
+  bool in_place = false;  ///< has the derived form `name_`
   bool is_function = true, is_method = true, is_nn = false, is_private = false;
   bool multi_view = false;  ///< returns several views (split, unbind)
 };
@@ -78,7 +78,8 @@ void prepare_ops();
 /// Replaces the elements of `target` by those of `source`, of the same shape: no autograd.
 void copy_elements(const Tensor& target, const Tensor& source);
 
-/// The one way in, from C++ and Python alike: runs forward, records the node, marks views and writes.
+/// The one way in, from C++ and Python alike: runs forward, records the node, marks views and
+/// writes.
 void call(const Op& op, const Value* arguments, Results& results,
           const Tensor* destination = nullptr);
 
@@ -103,8 +104,8 @@ inline void store(Results& results, std::vector<Tensor> list) {
   for (Tensor& tensor : list) results.tensors.push_back(std::move(tensor));
 }
 template <class T>
-  requires(std::is_arithmetic_v<T> || std::is_same_v<T, Scalar>)
-void store(Results& results, T number) {
+requires(std::is_arithmetic_v<T> || std::is_same_v<T, Scalar>) void store(Results& results,
+                                                                          T number) {
   results.scalar = number;
 }
 template <class... T>
@@ -116,10 +117,19 @@ template <class Function>
 struct Runner;
 template <class R, class F, class... Parameters>
 struct Runner<R (F::*)(Parameters...) const> {
+  template <class Parameter>
+  static decltype(auto) argument(const Value& value) {
+    if constexpr (std::is_same_v<Parameter, const Tensor&>)
+      return value.tensor_or_undefined();
+    else
+      return value.as<std::remove_cvref_t<Parameter>>();
+  }
   template <size_t... I>
   static void invoke(Call& call, std::index_sequence<I...>) {
-    if constexpr (std::is_void_v<R>) F{}(call.arguments[I].template as<Parameters>()...);
-    else store(call.results, F{}(call.arguments[I].template as<Parameters>()...));
+    if constexpr (std::is_void_v<R>)
+      F{}(argument<Parameters>(call.arguments[I])...);
+    else
+      store(call.results, F{}(argument<Parameters>(call.arguments[I])...));
   }
   static void forward(Call& call) { invoke(call, std::index_sequence_for<Parameters...>()); }
 };

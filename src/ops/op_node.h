@@ -27,12 +27,12 @@ class OpNode final : public autograd::Node {
   Tensor unpack(const Saved& saved) const;
 
   const Op& op;
-  SmallVector<Value, 4> arguments;           // tensors replaced by None
-  SmallVector<Dims, 1> lists;                // storage of list arguments
-  SmallVector<autograd::Meta, 2> inputs;     // one per edge
-  SmallVector<uint16_t, 4> first_edge;       // by parameter; the next entry ends its range
+  SmallVector<Value, 4> arguments;        // tensors replaced by None
+  SmallVector<Dims, 1> lists;             // storage of list arguments
+  SmallVector<autograd::Meta, 2> inputs;  // one per edge
+  SmallVector<uint16_t, 4> first_edge;    // by parameter; the next entry ends its range
   SmallVector<Saved, 2> saved;
-  SmallVector<uint16_t, 3> first_saved;      // by entry of OpInfo::saved
+  SmallVector<uint16_t, 3> first_saved;  // by entry of OpInfo::saved
   bool released = false;
 };
 

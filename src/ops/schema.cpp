@@ -18,8 +18,10 @@ class Parser {
     expect("(");
     bool keyword_only = false;
     while (!accept(")")) {
-      if (accept("*")) keyword_only = true;
-      else schema.parameters.push_back(parameter(keyword_only));
+      if (accept("*"))
+        keyword_only = true;
+      else
+        schema.parameters.push_back(parameter(keyword_only));
       if (!accept(",") && !rest_.starts_with(")")) fault("',' or ')'");
     }
     expect("->");
@@ -100,8 +102,10 @@ class Parser {
 
   void default_value(Parameter& parameter) {
     if (accept("None")) return;
-    if (accept("True")) parameter.default_value = Value(true);
-    else if (accept("False")) parameter.default_value = Value(false);
+    if (accept("True"))
+      parameter.default_value = Value(true);
+    else if (accept("False"))
+      parameter.default_value = Value(false);
     else if (accept("[")) {
       while (!accept("]")) {
         parameter.default_ints.push_back(number());
@@ -143,7 +147,8 @@ class Parser {
 
   std::string_view word() {
     size_t length = 0;
-    while (length < rest_.size() && (std::isalnum(uint8_t(rest_[length])) || rest_[length] == '_')) {
+    while (length < rest_.size() &&
+           (std::isalnum(uint8_t(rest_[length])) || rest_[length] == '_')) {
       ++length;
     }
     if (length == 0) fault("a name");
@@ -178,7 +183,8 @@ Schema Schema::parse(const char* text) {
   Schema schema = Parser(text).parse();
   // Defaults that are lists or text point into their parameter, whose place is now final.
   for (Parameter& parameter : schema.parameters) {
-    if (parameter.has_default && parameter.type == Type::Ints && !parameter.default_value.is_number()) {
+    if (parameter.has_default && parameter.type == Type::Ints &&
+        !parameter.default_value.is_number()) {
       bool none = parameter.optional && parameter.default_ints.empty();
       if (!none) parameter.default_value = Value(Ints(parameter.default_ints));
     } else if (parameter.has_default && parameter.type == Type::Text &&

@@ -44,15 +44,15 @@ struct Parameter {
   std::string_view name;
   uint32_t hash = 0;
   Type type = Type::Tensor;
-  bool optional = false;      ///< `?`: None is accepted
+  bool optional = false;           ///< `?`: None is accepted
   bool optional_elements = false;  ///< `Tensor?[]`
   bool keyword_only = false;
   bool has_default = false;
-  bool is_alias = false;      ///< `(a)`: a result shares its bytes
-  bool is_mutated = false;    ///< `(a!)`
-  int64_t list_size = -1;     ///< of `int[2]`: a single number stands for that many
+  bool is_alias = false;    ///< `(a)`: a result shares its bytes
+  bool is_mutated = false;  ///< `(a!)`
+  int64_t list_size = -1;   ///< of `int[2]`: a single number stands for that many
   Value default_value;
-  Dims default_ints;          ///< storage of a list default
+  Dims default_ints;  ///< storage of a list default
   std::string_view default_text;
 };
 
@@ -66,8 +66,8 @@ struct Schema {
   std::string_view overload;  ///< "dim"; may be empty
   std::vector<Parameter> parameters;
   std::vector<Return> returns;
-  bool is_view = false;      ///< a result aliases a parameter
-  bool mutates = false;      ///< a parameter is written
+  bool is_view = false;  ///< a result aliases a parameter
+  bool mutates = false;  ///< a parameter is written
 
   /// Parses PyTorch's schema grammar; throws Error(Value) that names the schema and the fault.
   static Schema parse(const char* text);

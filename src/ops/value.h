@@ -38,9 +38,12 @@ class Value {
   Value(int64_t value) : kind_(Kind::Int), integer_(value) {}
   Value(double value) : kind_(Kind::Float), real_(value) {}
   Value(const Scalar& scalar) : Value() {
-    if (scalar.is_float()) *this = Value(scalar.real());
-    else if (scalar.is_bool()) *this = Value(scalar.to<bool>());
-    else *this = Value(scalar.integer());
+    if (scalar.is_float())
+      *this = Value(scalar.real());
+    else if (scalar.is_bool())
+      *this = Value(scalar.to<bool>());
+    else
+      *this = Value(scalar.integer());
   }
   Value(const TensorOrScalar& either) {
     *this = either.is_tensor() ? Value(either.tensor()) : Value(either.scalar());
@@ -105,7 +108,7 @@ template <class T>
 T Value::as() const {
   if constexpr (IsOptional<T>::value) {
     return is_none() ? T() : T(as<typename T::value_type>());
-  } else if constexpr (std::is_same_v<T, const Tensor&> || std::is_same_v<T, Tensor>) {
+  } else if constexpr (std::is_same_v<T, Tensor>) {
     return tensor_or_undefined();
   } else if constexpr (std::is_same_v<T, TensorOrScalar>) {
     return is_tensor() ? TensorOrScalar(tensor()) : TensorOrScalar(scalar());

@@ -1,0 +1,7 @@
+#pragma once
+// Everything a program needs: tensors, their operations, and autograd.
+
+#include <rushlight/autograd.h>
+#include <rushlight/operators.h>
+#include <rushlight/ops.h>
+#include <rushlight/tensor.h>

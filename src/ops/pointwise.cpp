@@ -1,0 +1,276 @@
+#include "ops/pointwise.h"
+
+#include <rushlight/operators.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace rushlight {
+
+namespace {
+
+constexpr size_t kMaxOperands = 5;
+
+/// Order of dims from the fastest-moving to the slowest, by the strides of the tensors: the layout
+/// of PyTorch's results (TensorIterator's order).
+Dims stride_order(std::span<const int64_t> shape, std::span<const Dims> strides) {
+  int64_t ndim = int64_t(shape.size());
+  Dims order(shape.size());
+  for (int64_t i = 0; i < ndim; ++i) order[size_t(i)] = ndim - 1 - i;
+  auto compare = [&](int64_t a, int64_t b) {
+    for (const Dims& operand : strides) {
+      int64_t stride_a = operand[size_t(a)], stride_b = operand[size_t(b)];
+      if (stride_a == 0 || stride_b == 0) continue;
+      if (stride_a != stride_b) return stride_a < stride_b ? -1 : 1;
+      if (shape[size_t(a)] > shape[size_t(b)]) return 1;
+    }
+    return 0;
+  };
+  for (int64_t i = 1; i < ndim; ++i) {
+    for (int64_t moving = i, other = i - 1; other >= 0; --other) {
+      int order_of_two = compare(order[size_t(other)], order[size_t(moving)]);
+      if (order_of_two > 0) {
+        std::swap(order[size_t(other)], order[size_t(moving)]);
+        moving = other;
+      } else if (order_of_two < 0) {
+        break;
+      }
+    }
+  }
+  return order;
+}
+
+Tensor make_result(std::span<const int64_t> shape, DType dtype, std::span<const Dims> strides,
+                   Device device) {
+  Tensor result = make_tensor(shape, dtype, device);
+  bool plain = std::all_of(strides.begin(), strides.end(),
+                           [&](const Dims& operand) { return is_contiguous(shape, operand); });
+  if (plain || shape.size() < 2) return result;
+  Dims order = stride_order(shape, strides);
+  int64_t step = 1;
+  for (int64_t dim : order) {
+    result.impl()->strides[size_t(dim)] = step;
+    step *= std::max<int64_t>(shape[size_t(dim)], 1);
+  }
+  result.impl()->update_layout();
+  return result;
+}
+
+void check_destination(const Tensor& destination, std::span<const int64_t> shape, DType dtype) {
+  check_can_cast(dtype, destination.dtype());
+  check(same(destination.shape(), shape), "output with shape ", to_string(destination.shape()),
+        " doesn't match the broadcast shape ", to_string(shape));
+  check_distinct_elements(destination);
+}
+
+}  // namespace
+
+Tensor make_like(const Tensor& tensor, DType dtype) {
+  const TensorImpl* impl = tensor.impl();
+  return make_result(impl->shape, dtype, {&impl->strides, 1}, tensor.device());
+}
+
+Param to_param(const Scalar& scalar) {
+  return scalar.is_float() ? Param(scalar.real()) : Param(scalar.integer());
+}
+
+DType promote_operands(std::span<const Value> operands) {
+  Promotion promotion;
+  for (const Value& operand : operands) {
+    if (operand.is_tensor())
+      promotion.add(operand.tensor());
+    else if (operand.is_number())
+      promotion.add(operand.scalar());
+  }
+  return promotion.result();
+}
+
+void check_can_cast(DType from, DType to) {
+  bool lossy =
+      (is_floating(from) && !is_floating(to)) || (from != DType::Bool && to == DType::Bool);
+  check(!lossy, "result type ", info(from).spoken, " can't be cast to the desired output type ",
+        info(to).spoken);
+}
+
+void check_distinct_elements(const Tensor& destination) {
+  if (destination.is_contiguous()) return;
+  for (size_t i = 0; i < destination.shape().size(); ++i) {
+    check(destination.shape()[i] < 2 || destination.strides()[i] != 0,
+          "unsupported operation: more than one element of the written-to tensor refers to a "
+          "single memory location. Please clone() the tensor before performing the operation.");
+  }
+}
+
+bool may_overlap(const Tensor& a, const Tensor& b) {
+  if (a.impl()->storage->data() != b.impl()->storage->data() || a.numel() == 0 || b.numel() == 0) {
+    return false;
+  }
+  if (a.dtype() == b.dtype() && a.storage_offset() == b.storage_offset() &&
+      same(a.shape(), b.shape()) && same(a.strides(), b.strides())) {
+    return false;
+  }
+  auto range = [](const Tensor& tensor) {
+    int64_t last = 0;
+    for (size_t i = 0; i < tensor.shape().size(); ++i) {
+      last += (tensor.shape()[i] - 1) * tensor.strides()[i];
+    }
+    const char* first = static_cast<const char*>(tensor.data());
+    return std::pair(first, first + (last + 1) * size_of(tensor.dtype()));
+  };
+  auto [first_a, end_a] = range(a);
+  auto [first_b, end_b] = range(b);
+  return first_a < end_b && first_b < end_a;
+}
+
+Operand broadcast_operand(const Tensor& tensor, std::span<const int64_t> shape, Dims& strides) {
+  strides = broadcast_strides(tensor.shape(), tensor.strides(), shape);
+  return {tensor.data(), tensor.dtype(), strides.data()};
+}
+
+namespace {
+
+/// The operands of one run: shapes merged, numbers turned into elements.
+class Prepared {
+ public:
+  Prepared(const Pointwise& pointwise, std::span<const Value> operands) : pointwise_(pointwise) {
+    check(operands.size() < kMaxOperands, "a kernel takes at most four operands");
+    merge_shapes(operands);
+    for (const Value& operand : operands) {
+      if (operand.is_tensor())
+        add_tensor(operand.tensor());
+      else
+        add_number(operand.scalar());
+    }
+  }
+
+  Tensor run(std::span<const Param> params) {
+    Tensor result;
+    if (pointwise_.destination) {
+      result = *pointwise_.destination;
+      check_destination(result, shape_, pointwise_.result);
+      separate_overlaps(result);
+    } else {
+      result = make_result(shape_, pointwise_.result, {tensor_strides_, tensors_}, device_);
+    }
+    if (result.impl()->device == DeviceType::Meta) return result;
+    entries_[0] = operand_of(result);
+    run_pointwise(pointwise_.kernel, pointwise_.compute, shape_, {entries_, count_ + 1}, params);
+    return result;
+  }
+
+ private:
+  void merge_shapes(std::span<const Value> operands) {
+    bool first = true;
+    for (const Value& operand : operands) {
+      if (!operand.is_tensor()) continue;
+      const Tensor& tensor = operand.tensor();
+      if (tensor.impl()->device == DeviceType::Meta) device_.type = DeviceType::Meta;
+      if (first)
+        shape_ = tensor.impl()->shape;
+      else if (!same(shape_, tensor.shape()))
+        shape_ = broadcast_shapes(shape_, tensor.shape());
+      first = false;
+    }
+  }
+  void add_tensor(const Tensor& tensor) {
+    Dims& strides = tensor_strides_[tensors_];
+    sources_[tensors_++] = &tensor;
+    entries_[++count_] = broadcast_operand(tensor, shape_, strides);
+  }
+  void add_number(const Scalar& number) {
+    if (zeros_.size() != shape_.size()) zeros_ = Dims(shape_.size(), 0);
+    void* slot = &numbers_[count_];
+    DType dtype = is_half(pointwise_.compute) ? DType::Float32 : pointwise_.compute;
+    dispatch(dtype, [&]<class T>(CppType<T>) {
+      T value = number.to<T>();
+      std::memcpy(slot, &value, sizeof value);
+    });
+    entries_[++count_] = {slot, dtype, zeros_.data()};
+  }
+  /// An input that shares some bytes with the result in another order is copied first.
+  void separate_overlaps(const Tensor& result) {
+    for (size_t i = 0; i < tensors_; ++i) {
+      if (!may_overlap(result, *sources_[i])) continue;
+      copies_.push_back(rushlight::clone(sources_[i]->detach()));
+      for (size_t k = 1; k <= count_; ++k) {
+        if (entries_[k].strides == tensor_strides_[i].data()) {
+          entries_[k] = broadcast_operand(copies_.back(), shape_, tensor_strides_[i]);
+        }
+      }
+    }
+  }
+
+  const Pointwise& pointwise_;
+  Dims shape_, zeros_;
+  Device device_;
+  Operand entries_[kMaxOperands];
+  size_t count_ = 0, tensors_ = 0;
+  Dims tensor_strides_[kMaxOperands];
+  const Tensor* sources_[kMaxOperands];
+  double numbers_[kMaxOperands];
+  SmallVector<Tensor, 1> copies_;
+};
+
+/// Two tensors (or one) of the compute dtype, same shape, in row-major order: nothing to prepare.
+bool run_plain(const Pointwise& pointwise, std::span<const Value> operands,
+               std::span<const Param> params, Tensor& result) {
+  if (pointwise.destination) return false;
+  Operand entries[kMaxOperands];
+  const TensorImpl* first = nullptr;
+  size_t count = 1;
+  for (const Value& operand : operands) {
+    if (!operand.is_tensor()) return false;
+    const TensorImpl* impl = operand.tensor().impl();
+    if (!impl->contiguous || impl->dtype != pointwise.compute || impl->device != DeviceType::Cpu) {
+      return false;
+    }
+    if (!first)
+      first = impl;
+    else if (!(impl->shape == first->shape))
+      return false;
+    entries[count++] = operand_of(operand.tensor());
+  }
+  if (!first) return false;
+  result = make_tensor(first->shape, pointwise.result);
+  entries[0] = operand_of(result);
+  run_pointwise(pointwise.kernel, pointwise.compute, first->shape, {entries, count}, params);
+  return true;
+}
+
+}  // namespace
+
+Tensor Pointwise::run(std::span<const Value> operands, std::span<const Param> params) const {
+  Tensor result;
+  if (run_plain(*this, operands, params, result)) return result;
+  return Prepared(*this, operands).run(params);
+}
+
+void pointwise_forward(Call& call, Kernel kernel, Result kind) {
+  const Schema& schema = call.op.info->schema;
+  Value operands[kMaxOperands];
+  Param params[4] = {0, 0, 0, 0};
+  size_t operand_count = 0, param_count = 0;
+  for (size_t i = 0; i < schema.parameters.size(); ++i) {
+    Type type = schema.parameters[i].type;
+    bool is_operand = type == Type::Tensor || type == Type::TensorOrScalar;
+    if (is_operand)
+      operands[operand_count++] = call.arguments[i];
+    else
+      params[param_count++] = to_param(call.arguments[i].scalar());
+  }
+  DType compute = promote_operands({operands, operand_count});
+  bool wants_floating = kind == Result::Floating || kind == Result::FloatingBoolean;
+  if (wants_floating && !is_floating(compute)) compute = default_dtype();
+  bool boolean = kind == Result::Boolean || kind == Result::FloatingBoolean;
+  Pointwise pointwise{kernel, compute, boolean ? DType::Bool : compute, call.destination};
+  if (call.destination && boolean) pointwise.result = call.destination->dtype();
+  call.results.tensors.push_back(pointwise.run({operands, operand_count}, {params, param_count}));
+}
+
+void copy_elements(const Tensor& target, const Tensor& source) {
+  if (target.numel() == 0 || target.impl()->device == DeviceType::Meta) return;
+  Dims strides;
+  run_copy(target.shape(), operand_of(target), broadcast_operand(source, target.shape(), strides));
+}
+
+}  // namespace rushlight
