@@ -8,17 +8,15 @@ file(MAKE_DIRECTORY ${GENERATED}/rushlight)
 # The declarations of the ops are derived from their schemas; opgen writes a file only if it changed.
 file(GLOB OP_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/*.cpp)
 set(OPGEN ${PROJECT_SOURCE_DIR}/tools/opgen.py)
-if(EXISTS ${OPGEN} AND OP_SOURCES)
-  set(OP_HEADERS ${GENERATED}/rushlight/ops.h ${GENERATED}/rushlight/ops_methods.inc
-      ${GENERATED}/rushlight/op_names.h ${GENERATED}/rushlight/ops.cpp)
-  add_custom_command(
-    OUTPUT ${OP_HEADERS}
-    COMMAND ${Python_EXECUTABLE} ${OPGEN} --output ${GENERATED}/rushlight ${OP_SOURCES}
-    DEPENDS ${OPGEN} ${OP_SOURCES}
-    COMMENT "Deriving the declarations of the ops"
-    VERBATIM)
-endif()
-add_custom_target(rushlight_ops DEPENDS ${OP_HEADERS})
+set(DERIVED ${GENERATED}/rushlight/ops.h ${GENERATED}/rushlight/ops_methods.inc
+    ${GENERATED}/rushlight/op_names.h ${GENERATED}/rushlight/ops.cpp)
+add_custom_command(
+  OUTPUT ${DERIVED}
+  COMMAND ${Python_EXECUTABLE} ${OPGEN} --output ${GENERATED}/rushlight ${OP_SOURCES}
+  DEPENDS ${OPGEN} ${OP_SOURCES}
+  COMMENT "Deriving the declarations of the ops"
+  VERBATIM)
+add_custom_target(rushlight_ops DEPENDS ${DERIVED})
 
 file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
 list(FILTER SOURCES EXCLUDE REGEX "/src/python/")
@@ -26,7 +24,6 @@ list(APPEND SOURCES ${GENERATED}/rushlight/ops.cpp)
 
 add_library(rushlight_objects OBJECT ${SOURCES})
 add_dependencies(rushlight_objects rushlight_ops)
-target_compile_features(rushlight_objects PUBLIC cxx_std_20)
 target_compile_definitions(rushlight_objects PRIVATE RUSHLIGHT_VERSION="${PROJECT_VERSION}")
 target_include_directories(rushlight_objects
   PUBLIC ${PROJECT_SOURCE_DIR}/include ${GENERATED} ${PROJECT_SOURCE_DIR}/src)
@@ -40,3 +37,13 @@ file(GLOB VECTORISED ${PROJECT_SOURCE_DIR}/src/cpu/pointwise_*.cpp
      ${PROJECT_SOURCE_DIR}/src/cpu/softmax.cpp ${PROJECT_SOURCE_DIR}/src/cpu/convert.cpp)
 set_source_files_properties(${VECTORISED} PROPERTIES COMPILE_OPTIONS
   "-O3;-fopenmp-simd;-fno-math-errno;-fno-trapping-math")
+
+# What a C++ user links: `rushlight::rushlight`, in this tree and installed alike.
+add_library(rushlight STATIC $<TARGET_OBJECTS:rushlight_objects>)
+add_library(rushlight::rushlight ALIAS rushlight)
+add_dependencies(rushlight rushlight_ops)
+target_compile_features(rushlight PUBLIC cxx_std_20)
+target_link_libraries(rushlight PUBLIC Threads::Threads)
+target_include_directories(rushlight INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${GENERATED}>
+  $<INSTALL_INTERFACE:include>)

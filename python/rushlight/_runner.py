@@ -103,7 +103,7 @@ def spec_with_children_prepared(fullname: str, path: Sequence[str] | None) -> im
 
 def prepare_children(spawn: ModuleType) -> None:
     """A spawned process imports its parent's main module by name: give it ours, which installs the alias first."""
-    original = spawn.get_preparation_data
+    original = spawn.get_preparation_data  # type: ignore[attr-defined]
 
     def get_preparation_data(name: str) -> dict:
         data = original(name)
@@ -114,7 +114,7 @@ def prepare_children(spawn: ModuleType) -> None:
         data["init_main_from_name"] = f"{OURS}._spawned"
         return data
 
-    spawn.get_preparation_data = get_preparation_data
+    spawn.get_preparation_data = get_preparation_data  # type: ignore[attr-defined]
 
 
 def main_of_parent() -> dict:
