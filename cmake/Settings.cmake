@@ -22,7 +22,7 @@ target_compile_options(rushlight_settings INTERFACE
   -ftls-model=initial-exec)
 
 if(RUSHLIGHT_SANITIZE)
-  add_compile_options(-fsanitize=${RUSHLIGHT_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_compile_options(-fsanitize=${RUSHLIGHT_SANITIZE} -fno-omit-frame-pointer -g1 -O1)
   add_link_options(-fsanitize=${RUSHLIGHT_SANITIZE})
   if(RUSHLIGHT_SANITIZE MATCHES undefined)
     add_compile_options(-fno-sanitize-recover=undefined)
