@@ -1,5 +1,6 @@
 // Permutations and multinomial sampling.
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -12,12 +13,37 @@ namespace {
 // Fisher-Yates from the front: element i changes places with one of those from i on.
 template <class T>
 void shuffle(T* values, int64_t n, Mt19937& engine) {
+  std::iota(values, values + n, T(0));
+  if (n < 2) return;
   alignas(64) uint32_t offsets[kBlockWords];
   for_blocks(engine, n - 1, 1, [&](const uint32_t* bits, int64_t begin, int64_t count) {
     remainders_of_descending(bits, offsets, count, uint32_t(n - begin));
     T* first = values + begin;
     for (int64_t i = 0; i < count; ++i) std::swap(first[i], first[i + offsets[i]]);
   });
+}
+
+// The same for dtypes other than uint32, through the narrowest integers (they stay in cache).
+template <class T>
+void permute(T* values, int64_t n, Mt19937& engine) {
+  if constexpr (sizeof(T) == 8) {
+    // The second half of the buffer holds the 32-bit numbers; widening them from the front never
+    // overwrites one that is still to be read.
+    auto* bytes = reinterpret_cast<unsigned char*>(values) + n * 4;
+    shuffle(reinterpret_cast<uint32_t*>(bytes), n, engine);
+    for (int64_t i = 0; i < n; ++i) {
+      uint32_t number;
+      std::memcpy(&number, bytes + 4 * i, sizeof number);
+      T value = T(number);
+      std::memcpy(values + i, &value, sizeof value);
+    }
+  } else if constexpr (std::is_integral_v<T> || std::is_same_v<T, float>) {
+    shuffle(values, n, engine);
+  } else {
+    std::vector<uint16_t> numbers(static_cast<size_t>(n));
+    shuffle(numbers.data(), n, engine);
+    std::transform(numbers.begin(), numbers.end(), values, element<T, uint16_t>);
+  }
 }
 
 // The inside-out shuffle, with 64-bit draws: 32 bits would favour some permutations.
@@ -138,8 +164,7 @@ void fill_randperm(void* data, DType dtype, int64_t n, Generator& generator) {
     Mt19937& engine = generator.data().engine;
     constexpr int64_t kLarge = std::numeric_limits<uint32_t>::max() / 20;
     if (n >= kLarge) return shuffle_inside_out(values, n, engine);
-    for (int64_t i = 0; i < n; ++i) values[i] = element<T>(i);
-    if (n > 1) shuffle(values, n, engine);
+    if constexpr (!std::is_same_v<T, bool>) permute(values, n, engine);
   });
 }
 

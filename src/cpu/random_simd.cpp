@@ -2,6 +2,7 @@
 #include "cpu/random_simd.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
@@ -81,6 +82,7 @@ void draw(Mt19937& engine, uint32_t* bits, int64_t n) {
   }
 }
 
+// An integer below 2^24 or 2^53 to [from, to).
 template <class D>
 hn::Vec<D> uniform(D d, hn::Vec<hn::RebindToSigned<D>> integer, hn::Vec<D> scale, hn::Vec<D> width,
                    hn::Vec<D> from, hn::Vec<D> to) {
@@ -135,25 +137,20 @@ void uniform_doubles(const uint32_t* bits, double* values, int64_t n, double fro
   std::copy(last, last + (n - i), values + i);
 }
 
-// Eight lanes at most: a group is eight radii and eight angles.
-using Floats = hn::CappedTag<float, 8>;
-using Float = hn::Vec<Floats>;
+// log(x) for normal x > 0 as a float: Cephes' polynomial. What is fused here, and what is not, is
+// what PyTorch's AVX2 code does.
+template <class D, class V = hn::Vec<D>>
+V log_of(D d, V x) {
+  const hn::RebindToSigned<D> integers;
+  // x = 2^exponent * fraction with the fraction in [sqrt(0.5), sqrt(2)).
+  const int32_t root = 0x3f3504f3;
+  auto bits = hn::Add(hn::BitCast(integers, x), hn::Set(integers, 0x3f800000 - root));
+  V exponent = hn::ConvertTo(d, hn::Sub(hn::ShiftRight<23>(bits), hn::Set(integers, 127)));
+  auto fraction = hn::Add(hn::And(bits, hn::Set(integers, 0x007fffff)), hn::Set(integers, root));
+  x = hn::Sub(hn::BitCast(d, fraction), hn::Set(d, 1.0f));
 
-// log(x) for normal x > 0. Where a product and a sum are not fused, PyTorch's are not either.
-Float log_of(Float x) {
-  const Floats d;
-  const hn::RebindToSigned<Floats> integers;
-  auto bits = hn::BitCast(integers, x);
-  Float exponent = hn::ConvertTo(d, hn::Sub(hn::ShiftRight<23>(bits), hn::Set(integers, 126)));
-  // The fraction in [0.5, 1), then in [sqrt(0.5), sqrt(2)), minus one.
-  x = hn::BitCast(
-      d, hn::Or(hn::And(bits, hn::Set(integers, 0x007fffff)), hn::Set(integers, 0x3f000000)));
-  auto below = hn::Lt(x, hn::Set(d, 0.707106781186547524f));
-  exponent = hn::Sub(exponent, hn::IfThenElseZero(below, hn::Set(d, 1.0f)));
-  x = hn::Add(hn::Sub(x, hn::Set(d, 1.0f)), hn::IfThenElseZero(below, x));
-
-  Float z = hn::Mul(x, x);
-  Float y = hn::Set(d, 7.0376836292E-2f);
+  V z = hn::Mul(x, x);
+  V y = hn::Set(d, 7.0376836292E-2f);
   y = hn::MulAdd(y, x, hn::Set(d, -1.1514610310E-1f));
   y = hn::MulAdd(y, x, hn::Set(d, 1.1676998740E-1f));
   y = hn::MulAdd(y, x, hn::Set(d, -1.2420140846E-1f));
@@ -167,64 +164,104 @@ Float log_of(Float x) {
   return hn::MulAdd(exponent, hn::Set(d, 0.693359375f), hn::Add(x, y));
 }
 
-// sin(x) and cos(x) for 0 <= x <= 2 pi, reduced to [-pi/4, pi/4] by octants.
-void sin_cos_of(Float x, Float& sine, Float& cosine) {
-  const Floats d;
-  const hn::RebindToSigned<Floats> integers;
-  auto octant = hn::ConvertTo(integers, hn::Mul(x, hn::Set(d, 1.27323954473516f)));
-  octant = hn::And(hn::Add(octant, hn::Set(integers, 1)), hn::Set(integers, ~1));
-  Float y = hn::ConvertTo(d, octant);
-  auto four = hn::Set(integers, 4), two = hn::Set(integers, 2);
-  Float sine_sign = hn::BitCast(d, hn::ShiftLeft<29>(hn::And(octant, four)));
-  Float cosine_sign = hn::BitCast(d, hn::ShiftLeft<29>(hn::AndNot(hn::Sub(octant, two), four)));
-  auto straight = hn::RebindMask(d, hn::Eq(hn::And(octant, two), hn::Zero(integers)));
+// sin(x) and cos(x) for 0 <= x <= 2 pi as Cephes has them: x is brought to [-pi/4, pi/4] by the
+// nearest even number of octants.
+template <class D, class V = hn::Vec<D>>
+void sin_cos_of(D d, V x, V& sine, V& cosine) {
+  const hn::RebindToSigned<D> integers;
+  // At 2^23 the last bit of a float is worth 1: adding it leaves the octant in the low bits.
+  const float shift = 0x1p23f;
+  V octant = hn::Floor(hn::Mul(x, hn::Set(d, 1.27323954473516f)));
+  auto bits = hn::BitCast(integers, hn::Add(octant, hn::Set(d, shift + 1)));
+  bits = hn::And(bits, hn::Set(integers, ~1));
+  V y = hn::Sub(hn::BitCast(d, bits), hn::Set(d, shift));
+  // Bit 2 turns the signs of both, bit 1 that of the cosine, and exchanges the polynomials.
+  auto negative = hn::ShiftLeft<29>(bits), exchange = hn::ShiftLeft<30>(bits);
+  const auto sign = hn::Set(integers, std::numeric_limits<int32_t>::min());
+  V sine_sign = hn::BitCast(d, hn::And(negative, sign));
+  V cosine_sign = hn::BitCast(d, hn::And(hn::Xor(negative, exchange), sign));
   // pi/4 in three parts (Cody and Waite).
   x = hn::MulAdd(y, hn::Set(d, -0.78515625f), x);
   x = hn::MulAdd(y, hn::Set(d, -2.4187564849853515625e-4f), x);
   x = hn::MulAdd(y, hn::Set(d, -3.77489497744594108e-8f), x);
 
-  Float z = hn::Mul(x, x);
-  Float c = hn::Set(d, 2.443315711809948E-005f);
+  V z = hn::Mul(x, x);
+  V c = hn::Set(d, 2.443315711809948E-005f);
   c = hn::MulAdd(c, z, hn::Set(d, -1.388731625493765E-003f));
   c = hn::MulAdd(c, z, hn::Set(d, 4.166664568298827E-002f));
   c = hn::MulSub(hn::Mul(c, z), z, hn::Mul(z, hn::Set(d, 0.5f)));
   c = hn::Add(c, hn::Set(d, 1.0f));
-  Float s = hn::Set(d, -1.9515295891E-4f);
+  V s = hn::Set(d, -1.9515295891E-4f);
   s = hn::MulAdd(s, z, hn::Set(d, 8.3321608736E-3f));
   s = hn::MulAdd(s, z, hn::Set(d, -1.6666654611E-1f));
   s = hn::MulAdd(hn::Mul(s, z), x, x);
 
-  sine = hn::Xor(hn::IfThenElse(straight, s, c), sine_sign);
-  cosine = hn::Xor(hn::IfThenElse(straight, c, s), cosine_sign);
+  V selector = hn::BitCast(d, exchange);
+  sine = hn::Xor(hn::IfNegativeThenElse(selector, c, s), sine_sign);
+  cosine = hn::Xor(hn::IfNegativeThenElse(selector, s, c), cosine_sign);
 }
 
+// Two uniforms to two normals.
+template <class D, class V = hn::Vec<D>>
+void normal_pair(D d, V& first, V& second, float mean, float std) {
+  V u = hn::Sub(hn::Set(d, 1.0f), first);  // (0, 1], for the logarithm
+  V radius = hn::Sqrt(hn::Mul(hn::Set(d, -2.0f), log_of(d, u)));
+  V sine, cosine;
+  sin_cos_of(d, hn::Mul(hn::Set(d, float(6.283185307179586)), second), sine, cosine);
+  first = hn::MulAdd(hn::Mul(radius, cosine), hn::Set(d, std), hn::Set(d, mean));
+  second = hn::MulAdd(hn::Mul(radius, sine), hn::Set(d, std), hn::Set(d, mean));
+}
+
+// A group is eight radii and eight angles; wider vectors take two groups at once.
 void normal_groups(float* values, int64_t n, float mean, float std) {
-  const Floats d;
+  float* end = values + n / 16 * 16;
+#if HWY_TARGET <= HWY_AVX3
+  const hn::Full512<float> wide;
+  const hn::Half<decltype(wide)> half;
+  for (; values + 32 <= end; values += 32) {
+    auto first = hn::Combine(wide, hn::LoadU(half, values + 16), hn::LoadU(half, values));
+    auto second = hn::Combine(wide, hn::LoadU(half, values + 24), hn::LoadU(half, values + 8));
+    normal_pair(wide, first, second, mean, std);
+    hn::StoreU(hn::LowerHalf(half, first), half, values);
+    hn::StoreU(hn::LowerHalf(half, second), half, values + 8);
+    hn::StoreU(hn::UpperHalf(half, first), half, values + 16);
+    hn::StoreU(hn::UpperHalf(half, second), half, values + 24);
+  }
+#endif
+  const hn::CappedTag<float, 8> d;
   const int64_t lanes = int64_t(hn::Lanes(d));
-  const Float one = hn::Set(d, 1.0f), minus_two = hn::Set(d, -2.0f);
-  const Float two_pi = hn::Set(d, float(6.283185307179586));
-  const Float mean_of = hn::Set(d, mean), std_of = hn::Set(d, std);
-  for (int64_t group = 0; group + 16 <= n; group += 16) {
-    for (int64_t i = group; i < group + 8; i += lanes) {
-      Float u = hn::Sub(one, hn::LoadU(d, values + i));  // (0, 1], for the logarithm
-      Float radius = hn::Sqrt(hn::Mul(minus_two, log_of(u)));
-      Float sine, cosine;
-      sin_cos_of(hn::Mul(two_pi, hn::LoadU(d, values + i + 8)), sine, cosine);
-      hn::StoreU(hn::MulAdd(hn::Mul(radius, cosine), std_of, mean_of), d, values + i);
-      hn::StoreU(hn::MulAdd(hn::Mul(radius, sine), std_of, mean_of), d, values + i + 8);
+  for (; values < end; values += 16) {
+    for (float* part = values; part < values + 8; part += lanes) {
+      auto first = hn::LoadU(d, part), second = hn::LoadU(d, part + 8);
+      normal_pair(d, first, second, mean, std);
+      hn::StoreU(first, d, part);
+      hn::StoreU(second, d, part + 8);
     }
   }
 }
 
 void remainders_of_descending(const uint32_t* bits, uint32_t* remainders, int64_t n,
                               uint32_t divisor) {
-  // Both are below 2^32, so the quotient in double is off by one at most.
-  for (int64_t i = 0; i < n; ++i) {
-    int64_t value = bits[i], by = divisor - uint32_t(i);
-    int64_t rest = value - int64_t(double(value) / double(by)) * by;
-    rest += rest < 0 ? by : 0;
-    remainders[i] = uint32_t(rest >= by ? rest - by : rest);
+  const hn::ScalableTag<double> d;
+  const hn::RebindToUnsigned<decltype(d)> words;
+  const hn::Rebind<uint32_t, decltype(d)> narrow;
+  const int64_t lanes = int64_t(hn::Lanes(d));
+  // A word in the low bits of a double of 2^52. Quotients of 32-bit integers never round up to an
+  // integer, so their floor is exact.
+  const auto shift = hn::Set(d, 0x1p52);
+  const auto step = hn::Set(d, double(lanes));
+  auto by = hn::Sub(hn::Set(d, double(divisor)), hn::Iota(d, 0.0));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    auto word = hn::PromoteTo(words, hn::LoadU(narrow, bits + i));
+    auto value = hn::Sub(hn::BitCast(d, hn::Or(word, hn::BitCast(words, shift))), shift);
+    auto quotient = hn::Floor(hn::Div(value, by));
+    // Both products and differences of integers below 2^52 are exact.
+    auto rest = hn::Add(hn::Sub(value, hn::Mul(quotient, by)), shift);
+    hn::StoreU(hn::TruncateTo(narrow, hn::BitCast(words, rest)), narrow, remainders + i);
+    by = hn::Sub(by, step);
   }
+  for (; i < n; ++i) remainders[i] = bits[i] % (divisor - uint32_t(i));
 }
 
 }  // namespace HWY_NAMESPACE
