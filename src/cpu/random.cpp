@@ -4,12 +4,10 @@
 #include <cmath>
 
 #include "cpu/random_blocks.h"
+#include "runtime/parallel.h"
 
 namespace rushlight::cpu {
 namespace {
-
-template <class T>
-constexpr bool is_half_type = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
 
 template <class T>
 void check_uniform_bounds(DType dtype, double from, double to) {
@@ -25,22 +23,22 @@ void check_uniform_bounds(DType dtype, double from, double to) {
 
 template <class T>
 void uniform(T* data, int64_t n, double from, double to, Mt19937& engine) {
-  constexpr int64_t words = std::is_same_v<T, double> ? 2 : 1;
-  for_blocks(engine, n, words, [&](const uint32_t* bits, int64_t begin, int64_t count) {
-    if constexpr (std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, float>) {
+    draw_floats(engine, data, n, float(from), float(to));
+  } else if constexpr (std::is_same_v<T, double>) {
+    for_blocks(engine, n, 2, [&](const uint32_t* bits, int64_t begin, int64_t count) {
       uniform_doubles(bits, data + begin, count, from, to);
-    } else if constexpr (std::is_same_v<T, float>) {
-      uniform_floats(bits, data + begin, count, float(from), float(to));
-    } else {
-      alignas(64) float wide[kBlockWords];
-      uniform_floats(bits, wide, count, float(from), float(to));
-      const T low{float(from)}, high{float(to)};
-      for (int64_t i = 0; i < count; ++i) {
-        T value(wide[i]);
-        data[begin + i] = float(value) == float(high) ? low : value;
-      }
-    }
-  });
+    });
+  } else {
+    const T low{float(from)}, high{float(to)};
+    for_float_blocks(engine, n, float(from), float(to),
+                     [&](float* wide, int64_t begin, int64_t count) {
+                       for (int64_t i = 0; i < count; ++i) {
+                         T value(wide[i]);
+                         data[begin + i] = float(value) == float(high) ? low : value;
+                       }
+                     });
+  }
 }
 
 using cpu::normal_groups;
@@ -57,32 +55,45 @@ void normal_groups(double* values, int64_t n, double mean, double std) {
   }
 }
 
+constexpr int64_t kSharedGroups = 4096;  // some 25 µs of float transforms
+
 // n >= 16. What the groups of sixteen leave over is drawn, and then forgotten: the last sixteen
 // are drawn again.
-template <class T>
-void normal_wide(T* data, int64_t n, T mean, T std, Mt19937& engine) {
-  constexpr int64_t words = sizeof(T) / 4;
-  static_assert(kBlockWords / words % 16 == 0);
-  for_blocks(engine, n, words, [&](const uint32_t* bits, int64_t begin, int64_t count) {
-    if constexpr (words == 2)
-      uniform_doubles(bits, data + begin, count, 0.0, 1.0);
-    else
-      uniform_floats(bits, data + begin, count, 0.0f, 1.0f);
-    normal_groups(data + begin, count, mean, std);
+void normal_wide(float* data, int64_t n, float mean, float std, Mt19937& engine) {
+  // Only the transforms can be shared among threads, over pieces that stay in the cache.
+  const bool share = num_threads() > 1 && n >= 2 * kSharedGroups * 16;
+  const int64_t piece = share ? int64_t{1} << 18 : kBlockWords;
+  for (int64_t begin = 0; begin < n; begin += piece) {
+    int64_t count = std::min(n - begin, piece);
+    float* values = data + begin;
+    draw_floats(engine, values, count, 0.0f, 1.0f);
+    if (!share) {
+      normal_groups(values, count, mean, std);
+      continue;
+    }
+    parallel_for(count / 16, kSharedGroups, [=](int64_t first, int64_t last) {
+      normal_groups(values + first * 16, (last - first) * 16, mean, std);
+    });
+  }
+  if (n % 16 != 0) normal_wide(data + n - 16, 16, mean, std, engine);
+}
+
+void normal_wide(double* data, int64_t n, double mean, double std, Mt19937& engine) {
+  uniform(data, n, 0.0, 1.0, engine);
+  parallel_for(n / 16, 128, [=](int64_t begin, int64_t end) {
+    normal_groups(data + begin * 16, (end - begin) * 16, mean, std);
   });
   if (n % 16 != 0) normal_wide(data + n - 16, 16, mean, std, engine);
 }
 
-// n >= 16, in half precision: nothing is drawn in vain.
-template <class T>
-void normal_wide_half(T* data, int64_t n, float mean, float std, Mt19937& engine) {
-  for_blocks(engine, n / 16 * 16, 1, [&](const uint32_t* bits, int64_t begin, int64_t count) {
-    alignas(64) float wide[kBlockWords];
-    uniform_floats(bits, wide, count, 0.0f, 1.0f);
+// In half precision nothing is drawn in vain.
+template <class Half>
+void normal_wide(Half* data, int64_t n, float mean, float std, Mt19937& engine) {
+  for_float_blocks(engine, n / 16 * 16, 0.0f, 1.0f, [&](float* wide, int64_t begin, int64_t count) {
     normal_groups(wide, count, mean, std);
-    std::transform(wide, wide + count, data + begin, [](float value) { return T(value); });
+    for (int64_t i = 0; i < count; ++i) data[begin + i] = Half(wide[i]);
   });
-  if (n % 16 != 0) normal_wide_half(data + n - 16, 16, mean, std, engine);
+  if (n % 16 != 0) normal_wide(data + n - 16, 16, mean, std, engine);
 }
 
 // value % divisor by two products (Lemire, Kaser and Kurz, 2019).
@@ -225,10 +236,9 @@ void fill_normal(void* data, DType dtype, int64_t n, double mean, double std, Ge
       for (int64_t i = 0; i < n; ++i) {
         values[i] = element<T>(std::fma(next_normal(stream), std, mean));
       }
-    } else if constexpr (is_half_type<T>) {
-      normal_wide_half(values, n, float(mean), float(std), stream.engine);
     } else {
-      normal_wide(values, n, T(mean), T(std), stream.engine);
+      using Real = std::conditional_t<std::is_same_v<T, double>, double, float>;
+      normal_wide(values, n, Real(mean), Real(std), stream.engine);
     }
   });
 }

@@ -25,6 +25,17 @@ void for_blocks(Mt19937& engine, int64_t n, int64_t words, Body&& body) {
   }
 }
 
+/// Draws n floats in [from, to): calls body(floats, begin, count) per block.
+template <class Body>
+void for_float_blocks(Mt19937& engine, int64_t n, float from, float to, Body&& body) {
+  alignas(64) float floats[kBlockWords];
+  for (int64_t begin = 0; begin < n; begin += kBlockWords) {
+    int64_t count = std::min(n - begin, kBlockWords);
+    draw_floats(engine, floats, count, from, to);
+    body(floats, begin, count);
+  }
+}
+
 /// Calls body(i, u) for each i < n with a 53-bit uniform u in [0, 1).
 template <class Body>
 void for_uniforms(Mt19937& engine, int64_t n, Body&& body) {

@@ -62,22 +62,43 @@ double standard_gamma(T alpha, Generator::Data& data) {
   }
 }
 
-// Bernoulli over blocks: 1 where the uniform of `words` words is below p(i).
-template <class T, class Probability>
-void bernoulli(T* values, int64_t n, Mt19937& engine, Probability&& probability) {
-  constexpr bool wide = std::is_same_v<decltype(probability(0)), double>;
-  for_blocks(engine, n, wide ? 2 : 1, [&](const uint32_t* bits, int64_t begin, int64_t count) {
+// 1 or 0 without a branch: a processor cannot guess coins.
+template <class T>
+T coin(bool success) {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+    T value;
+    value.bits = uint16_t(element<T>(1).bits * success);
+    return value;
+  } else {
+    return T(int32_t{success});
+  }
+}
+
+uint64_t significand(const uint32_t* pair) { return join_words(pair) & ((uint64_t{1} << 53) - 1); }
+
+// One probability for all: word / 2^53 < p where word is below p * 2^53 rounded up.
+template <class T>
+void bernoulli(T* values, int64_t n, Mt19937& engine, double p) {
+  const uint64_t threshold = uint64_t(std::ceil(p * 0x1p53));
+  for_blocks(engine, n, 2, [&](const uint32_t* bits, int64_t begin, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
-      bool success;
-      if constexpr (wide) {
-        uint64_t word = join_words(bits + 2 * i) & ((uint64_t{1} << 53) - 1);
-        success = double(word) * 0x1p-53 < probability(begin + i);
-      } else {
-        success = float(bits[i] & 0xffffffu) * 0x1p-24f < probability(begin + i);
-      }
-      values[begin + i] = element<T>(int32_t{success});
+      values[begin + i] = coin<T>(significand(bits + 2 * i) < threshold);
     }
   });
+}
+
+// A probability for each: 53-bit uniforms for float64, 24-bit ones for the others.
+template <class T, class P>
+void bernoulli(T* values, int64_t n, Mt19937& engine, const P* p) {
+  if constexpr (std::is_same_v<P, double>) {
+    for_uniforms(engine, n, [&](int64_t i, double u) { values[i] = coin<T>(u < p[i]); });
+  } else {
+    for_float_blocks(engine, n, 0.0f, 1.0f, [&](const float* u, int64_t begin, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        values[begin + i] = coin<T>(u[i] < float(p[begin + i]));
+      }
+    });
+  }
 }
 
 }  // namespace
@@ -86,7 +107,7 @@ void fill_bernoulli(void* data, DType dtype, int64_t n, double p, Generator& gen
   check(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", general(p));
   dispatch(dtype, [&]<class T>(CppType<T>) {
     std::lock_guard lock(generator.data().mutex);
-    bernoulli(static_cast<T*>(data), n, generator.data().engine, [p](int64_t) { return p; });
+    bernoulli(static_cast<T*>(data), n, generator.data().engine, p);
   });
 }
 
@@ -103,8 +124,7 @@ void fill_bernoulli(void* data, DType dtype, int64_t n, const void* p, DType p_d
     }
     dispatch(dtype, [&]<class T>(CppType<T>) {
       std::lock_guard lock(generator.data().mutex);
-      bernoulli(static_cast<T*>(data), n, generator.data().engine,
-                [probabilities](int64_t i) { return Real(probabilities[i]); });
+      bernoulli(static_cast<T*>(data), n, generator.data().engine, probabilities);
     });
   });
 }

@@ -52,80 +52,77 @@ void twist(uint32_t* words) {
   words[kWords - 1] = words[kShift - 1] ^ (joined >> 1) ^ ((0u - (words[0] & 1)) & 0x9908b0dfu);
 }
 
-void temper(const uint32_t* words, uint32_t* bits, int64_t n) {
+// The next n draws, each vector of them through convert(), into four-byte values.
+template <class T, class Convert>
+void draw_as(Mt19937& engine, T* values, int64_t n, Convert convert) {
+  static_assert(sizeof(T) == 4);
   const Words d;
+  const hn::Rebind<T, Words> out;
   const int64_t lanes = int64_t(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    Word y = hn::LoadU(d, words + i);
+  auto tempered = [d](const uint32_t* words) {
+    Word y = hn::LoadU(d, words);
     y = hn::Xor(y, hn::ShiftRight<11>(y));
     y = hn::Xor(y, hn::And(hn::ShiftLeft<7>(y), hn::Set(d, 0x9d2c5680u)));
     y = hn::Xor(y, hn::And(hn::ShiftLeft<15>(y), hn::Set(d, 0xefc60000u)));
-    hn::StoreU(hn::Xor(y, hn::ShiftRight<18>(y)), d, bits + i);
-  }
-  for (; i < n; ++i) bits[i] = Mt19937::temper(words[i]);
-}
-
-void draw(Mt19937& engine, uint32_t* bits, int64_t n) {
+    return hn::Xor(y, hn::ShiftRight<18>(y));
+  };
   while (n > 0) {
     if (engine.left == 1) {
       twist(engine.words.data());
       engine.left = Mt19937::kWords + 1;
       engine.next = 0;
     }
-    int64_t count = std::min<int64_t>(n, engine.left - 1);
-    temper(engine.words.data() + engine.next, bits, count);
+    const int64_t count = std::min<int64_t>(n, engine.left - 1);
+    const uint32_t* words = engine.words.data() + engine.next;
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+      hn::StoreU(convert(tempered(words + i)), out, values + i);
+    }
+    if (i < count) {
+      HWY_ALIGN uint32_t last_words[HWY_MAX_BYTES / 4] = {};
+      HWY_ALIGN T last[HWY_MAX_BYTES / 4];
+      std::copy(words + i, words + count, last_words);
+      hn::Store(convert(tempered(last_words)), out, last);
+      std::copy(last, last + (count - i), values + i);
+    }
     engine.left -= int(count);
     engine.next += uint32_t(count);
-    bits += count;
+    values += count;
     n -= count;
   }
 }
 
-// An integer below 2^24 or 2^53 to [from, to).
-template <class D>
-hn::Vec<D> uniform(D d, hn::Vec<hn::RebindToSigned<D>> integer, hn::Vec<D> scale, hn::Vec<D> width,
-                   hn::Vec<D> from, hn::Vec<D> to) {
-  hn::Vec<D> unit = hn::Mul(hn::ConvertTo(d, integer), scale);
-  hn::Vec<D> value = hn::MulAdd(unit, width, from);
-  return hn::IfThenElse(hn::Eq(value, to), from, value);
+void draw(Mt19937& engine, uint32_t* bits, int64_t n) {
+  draw_as(engine, bits, n, [](Word word) { return word; });
 }
 
-void uniform_floats(const uint32_t* bits, float* values, int64_t n, float from, float to) {
+void draw_floats(Mt19937& engine, float* values, int64_t n, float from, float to) {
   const hn::ScalableTag<float> d;
-  const Words words;
   const hn::RebindToSigned<decltype(d)> integers;
-  const auto scale = hn::Set(d, 0x1p-24f), width = hn::Set(d, to - from);
-  const auto low = hn::Set(d, from), high = hn::Set(d, to);
-  const auto mask = hn::Set(words, 0xffffffu);
-  const int64_t lanes = int64_t(hn::Lanes(d));
-  auto convert = [&](const uint32_t* source) {
-    auto integer = hn::BitCast(integers, hn::And(hn::LoadU(words, source), mask));
-    return uniform(d, integer, scale, width, low, high);
+  auto unit = [=](Word word) {
+    auto integer = hn::BitCast(integers, hn::And(word, hn::Set(Words(), 0xffffffu)));
+    return hn::Mul(hn::ConvertTo(d, integer), hn::Set(d, 0x1p-24f));
   };
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(convert(bits + i), d, values + i);
-  if (i == n) return;
-  HWY_ALIGN uint32_t last_bits[HWY_MAX_BYTES / 4] = {};
-  HWY_ALIGN float last[HWY_MAX_BYTES / 4];
-  std::copy(bits + i, bits + n, last_bits);
-  hn::Store(convert(last_bits), d, last);
-  std::copy(last, last + (n - i), values + i);
+  if (from == 0.0f && to == 1.0f) return draw_as(engine, values, n, unit);
+  draw_as(engine, values, n, [=](Word word) {
+    auto value = hn::MulAdd(unit(word), hn::Set(d, to - from), hn::Set(d, from));
+    return hn::IfThenElse(hn::Eq(value, hn::Set(d, to)), hn::Set(d, from), value);
+  });
 }
 
 void uniform_doubles(const uint32_t* bits, double* values, int64_t n, double from, double to) {
   const hn::ScalableTag<double> d;
   const hn::RebindToUnsigned<decltype(d)> words;
   const hn::RebindToSigned<decltype(d)> integers;
-  const auto scale = hn::Set(d, 0x1p-53), width = hn::Set(d, to - from);
-  const auto low = hn::Set(d, from), high = hn::Set(d, to);
   const auto mask = hn::Set(words, (uint64_t{1} << 53) - 1);
   const int64_t lanes = int64_t(hn::Lanes(d));
-  auto convert = [&](const uint32_t* source) {
+  auto convert = [=](const uint32_t* source) {
     // In memory the high half comes first.
     auto pair = hn::LoadU(words, reinterpret_cast<const uint64_t*>(source));
-    auto word = hn::Or(hn::ShiftLeft<32>(pair), hn::ShiftRight<32>(pair));
-    return uniform(d, hn::BitCast(integers, hn::And(word, mask)), scale, width, low, high);
+    auto word = hn::And(hn::Or(hn::ShiftLeft<32>(pair), hn::ShiftRight<32>(pair)), mask);
+    auto unit = hn::Mul(hn::ConvertTo(d, hn::BitCast(integers, word)), hn::Set(d, 0x1p-53));
+    auto value = hn::MulAdd(unit, hn::Set(d, to - from), hn::Set(d, from));
+    return hn::IfThenElse(hn::Eq(value, hn::Set(d, to)), hn::Set(d, from), value);
   };
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) hn::StoreU(convert(bits + 2 * i), d, values + i);
@@ -272,7 +269,7 @@ HWY_AFTER_NAMESPACE();
 namespace rushlight::cpu {
 
 HWY_EXPORT(draw);
-HWY_EXPORT(uniform_floats);
+HWY_EXPORT(draw_floats);
 HWY_EXPORT(uniform_doubles);
 HWY_EXPORT(normal_groups);
 HWY_EXPORT(remainders_of_descending);
@@ -280,8 +277,8 @@ HWY_EXPORT(remainders_of_descending);
 void draw(Mt19937& engine, uint32_t* bits, int64_t n) {
   HWY_DYNAMIC_DISPATCH(draw)(engine, bits, n);
 }
-void uniform_floats(const uint32_t* bits, float* values, int64_t n, float from, float to) {
-  HWY_DYNAMIC_DISPATCH(uniform_floats)(bits, values, n, from, to);
+void draw_floats(Mt19937& engine, float* values, int64_t n, float from, float to) {
+  HWY_DYNAMIC_DISPATCH(draw_floats)(engine, values, n, from, to);
 }
 void uniform_doubles(const uint32_t* bits, double* values, int64_t n, double from, double to) {
   HWY_DYNAMIC_DISPATCH(uniform_doubles)(bits, values, n, from, to);

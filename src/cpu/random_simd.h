@@ -15,10 +15,10 @@ inline constexpr int64_t kBlockWords = 2 * Mt19937::kWords;
 /// The next n draws of the engine, as n calls of it would give them.
 void draw(Mt19937& engine, uint32_t* bits, int64_t n);
 
-/// bits -> from + (to - from) * u with a 24-bit u in [0, 1); a result that rounds to `to` is
+/// The next n draws as from + (to - from) * u with a 24-bit u in [0, 1); what rounds to `to` is
 /// `from`.
-void uniform_floats(const uint32_t* bits, float* values, int64_t n, float from, float to);
-/// The same with a 53-bit u; two words a number, high half first.
+void draw_floats(Mt19937& engine, float* values, int64_t n, float from, float to);
+/// The same of given draws with a 53-bit u: two words a number, high half first.
 void uniform_doubles(const uint32_t* bits, double* values, int64_t n, double from, double to);
 
 /// Box-Muller in place on n / 16 groups: eight 24-bit uniforms of radius, then eight of angle.
