@@ -193,9 +193,9 @@ void sin_cos_of(D d, V x, V& sine, V& cosine) {
   s = hn::MulAdd(s, z, hn::Set(d, -1.6666654611E-1f));
   s = hn::MulAdd(hn::Mul(s, z), x, x);
 
-  V selector = hn::BitCast(d, exchange);
-  sine = hn::Xor(hn::IfNegativeThenElse(selector, c, s), sine_sign);
-  cosine = hn::Xor(hn::IfNegativeThenElse(selector, s, c), cosine_sign);
+  auto exchanged = hn::RebindMask(d, hn::Lt(exchange, hn::Zero(integers)));
+  sine = hn::Xor(hn::IfThenElse(exchanged, c, s), sine_sign);
+  cosine = hn::Xor(hn::IfThenElse(exchanged, s, c), cosine_sign);
 }
 
 // Two uniforms to two normals.
