@@ -49,7 +49,7 @@ void merge_dims(NdLoop& loop) {
 
 }  // namespace
 
-NdLoop::NdLoop(std::span<const int64_t> shape, std::span<const Operand> list)
+NdLoop::NdLoop(std::span<const int64_t> shape, std::span<const Operand> list, bool sorted)
     : rank(0), operands(int(list.size())), count(1) {
   check(shape.size() <= size_t(kMaxRank), "too many dims: ", shape.size(), "; at most ", kMaxRank);
   for (int o = 0; o < operands; ++o) data[o] = static_cast<char*>(list[size_t(o)].data);
@@ -62,7 +62,7 @@ NdLoop::NdLoop(std::span<const int64_t> shape, std::span<const Operand> list)
     ++rank;
   }
   if (rank > 1) {
-    sort_dims(*this);
+    if (sorted) sort_dims(*this);
     merge_dims(*this);
   }
   if (rank == 0) {  // one element is a loop of one

@@ -16,7 +16,8 @@ struct NdLoop {
   static constexpr int kMaxRank = 64;  // of a tensor
   static constexpr int kMaxOperands = 8;
 
-  NdLoop(std::span<const int64_t> shape, std::span<const Operand> operands);
+  /// Without `sorted` the dims keep the order of the shape, and only merge.
+  NdLoop(std::span<const int64_t> shape, std::span<const Operand> operands, bool sorted = true);
 
   /// Whether operand `o` lies in memory in the order of the loop, without gaps.
   bool is_linear(int o, int64_t element_size) const;
