@@ -34,10 +34,9 @@ def clang_format(fix: bool) -> tuple[bool, str]:
 def ruff(fix: bool) -> tuple[bool, str]:
     folders = [folder for folder in PYTHON if (ROOT / folder).exists()]
     checked, faults = call([BIN / "ruff", "check", "-q", *(["--fix"] if fix else []), *folders])
-    formatted, differences = call([BIN / "ruff", "format", "-q", *([] if fix else ["--check"]), *folders])
-    if not formatted:
-        _, differences = call([BIN / "ruff", "format", "--check", *folders])
-    return checked and formatted, "\n".join(filter(None, [faults, differences]))
+    formatted, differences = call([BIN / "ruff", "format", *([] if fix else ["--check"]), *folders])
+    places = [line.replace("-->", "not formatted:").strip() for line in differences.splitlines() if "-->" in line]
+    return checked and formatted, "\n".join(filter(None, [faults, *places]))
 
 
 def mypy(fix: bool) -> tuple[bool, str]:
@@ -91,7 +90,8 @@ def clang_tidy(fix: bool) -> tuple[bool, str]:
     files = [p for p in cpp_files(".cpp") if p.parts[len(ROOT.parts)] == "src"]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         results = list(pool.map(examine, files))
-    return all(good for good, _ in results), "\n".join(text for _, text in results if text)
+    told = dict.fromkeys(text for _, text in results if text)
+    return all(good for good, _ in results), "\n".join(told)
 
 
 def main() -> int:

@@ -22,9 +22,16 @@ LAYERS = (
 )
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 
-# Words of the language of every layer, and the one header that stands for all.
+# The language of every layer; and the headers that no folder or source file gives a layer.
 EVERYWHERE = {"dtype.h", "error.h"}
-UMBRELLA = "rushlight.h"
+PUBLIC = {"ops.h": "ops", "ops_methods.inc": "ops", "operators.h": "ops", "rushlight.h": "python"}
+
+# Declarations that reach upwards: the methods of Tensor are ops, and so is the sum of two gradients.
+UPWARDS = {
+    ("core", "rushlight/ops_methods.inc"),
+    ("autograd", "rushlight/ops.h"),
+    ("autograd", "rushlight/operators.h"),
+}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 INTRINSICS = re.compile(r"(x86|[a-z]mm|arm_neon|arm_sve)intrin\.h|immintrin\.h|arm_(neon|sve)\.h")
@@ -36,10 +43,8 @@ def public_layer(name: str) -> str | None:
     path = Path(name)
     if name in EVERYWHERE:
         return None
-    if name in ("ops.h", "ops_methods.inc"):
-        return "ops"
-    if name == UMBRELLA:
-        return "python"
+    if name in PUBLIC:
+        return PUBLIC[name]
     for folder in (path.parts[0], path.stem):
         if folder in LEVEL:
             return folder
@@ -73,8 +78,7 @@ def faults_of(path: Path) -> list[str]:
         if target in HEAVY and path.suffix == ".h":
             faults.append(f"{relative}: includes <{target}>, too heavy for a header")
         other = included_layer(target)
-        # Methods of Tensor are declared by the ops: the one declaration that reaches upwards.
-        if other is None or other == own or target == "rushlight/ops_methods.inc":
+        if other is None or other == own or (own, target) in UPWARDS:
             continue
         if LEVEL[other] >= LEVEL[own] and own != "python":
             faults.append(f"{relative} ({own}) includes {target} ({other}), which is not below it")
