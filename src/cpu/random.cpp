@@ -244,26 +244,13 @@ void fill_normal(void* data, DType dtype, int64_t n, double mean, double std, Ge
 }
 
 void fill_random(void* data, DType dtype, int64_t n, Generator& generator) {
-  if (dtype == DType::Bool) {
-    std::lock_guard lock(generator.data().mutex);
-    for_blocks(generator.data().engine, n, 1,
-               [&](const uint32_t* bits, int64_t begin, int64_t count) {
-                 for (int64_t i = 0; i < count; ++i) {
-                   static_cast<bool*>(data)[begin + i] = bits[i] & 1;
-                 }
-               });
-    return;
-  }
   dispatch(dtype, [&]<class T>(CppType<T>) {
     T* values = static_cast<T*>(data);
     std::lock_guard lock(generator.data().mutex);
     Mt19937& engine = generator.data().engine;
     constexpr bool wide = std::is_same_v<T, int64_t> || std::is_same_v<T, double>;
-    uint64_t range;
-    if constexpr (std::is_integral_v<T>)
-      range = uint64_t(std::numeric_limits<T>::max()) + 1;
-    else
-      range = (uint64_t{1} << kLimits<T>.digits) + 1;
+    constexpr uint64_t range = std::is_integral_v<T> ? uint64_t(std::numeric_limits<T>::max()) + 1
+                                                     : (uint64_t{1} << kLimits<T>.digits) + 1;
     for_blocks(engine, n, wide ? 2 : 1, [&](const uint32_t* bits, int64_t begin, int64_t count) {
       for (int64_t i = 0; i < count; ++i) {
         uint64_t value = wide ? join_words(bits + 2 * i) : bits[i];

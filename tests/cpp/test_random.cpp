@@ -13,6 +13,7 @@
 #include "cpu/random.h"
 #include "cpu/random_simd.h"
 #include "runtime/cpu_features.h"
+#include "runtime/parallel.h"
 #include "rushlight/error.h"
 #include "rushlight/generator.h"
 
@@ -295,6 +296,22 @@ std::vector<T> filled(Generator& generator, const char* fill, int64_t n) {
   std::vector<T> values(static_cast<size_t>(n));
   kFills.at(fill)({values.data(), dtype_of<T>, n, generator});
   return values;
+}
+
+// Long fills share their transforms among threads.
+TEST(Random, ThreadsDoNotChangeANumber) {
+  const int before = num_threads();
+  set_num_threads(1);
+  Generator generator(9);
+  const auto floats = filled<float>(generator, "normal(-0.7, 1.3)", 600001);
+  const auto doubles = filled<double>(generator, "normal", 100001);
+  for (int threads : {2, 4}) {
+    set_num_threads(threads);
+    Generator same(9);
+    EXPECT_EQ(filled<float>(same, "normal(-0.7, 1.3)", 600001), floats);
+    EXPECT_EQ(filled<double>(same, "normal", 100001), doubles);
+  }
+  set_num_threads(before);
 }
 
 // torch.manual_seed(0) and these calls in this order.
