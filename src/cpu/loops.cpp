@@ -8,7 +8,7 @@ namespace rushlight::cpu {
 namespace {
 
 Loop search(Kernel kernel, DType compute) {
-  for (auto family : {find_arithmetic}) {
+  for (auto family : {find_arithmetic, find_comparison, find_choice, find_simple}) {
     if (Loop loop = family(kernel, compute)) return loop;
   }
   return nullptr;

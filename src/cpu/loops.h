@@ -21,6 +21,8 @@ Loop find_convert(DType from, DType to);
 /// The families that find_loop asks; each knows some kernels and answers null for the others.
 Loop find_arithmetic(Kernel kernel, DType compute);
 Loop find_comparison(Kernel kernel, DType compute);
+Loop find_choice(Kernel kernel, DType compute);
+Loop find_simple(Kernel kernel, DType compute);
 
 /// A parameter, or its default if the caller left it out.
 template <class T>

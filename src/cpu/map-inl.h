@@ -24,27 +24,44 @@ HWY_INLINE Op make_op(std::span<const Param> params) {
     return Op{};
 }
 
-/// output[i] = op(x[i], …). "omp simd" says that elements are independent, as they are even when
-/// the output is one of the inputs.
+/// An Op that may throw, or that the compiler can't vectorise, says `serial`.
+template <class Op>
+constexpr bool is_serial() {
+  if constexpr (requires { Op::serial; })
+    return Op::serial;
+  else
+    return false;
+}
+
+/// output[i] = op(i) for all i. "omp simd" says that elements are independent, as they are even
+/// when the output is one of the inputs.
+template <bool serial, class R, class F>
+HWY_INLINE void for_elements(R* output, int64_t n, F op) {
+  if constexpr (serial) {
+    for (int64_t i = 0; i < n; ++i) output[i] = op(i);
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) output[i] = op(i);
+  }
+}
+
 template <class R, class T, class Op>
 void map_loop(void* const* pointers, int64_t n, std::span<const Param> params) {
   const Op op = make_op<Op>(params);
+  constexpr bool serial = is_serial<Op>();
   R* output = static_cast<R*>(pointers[0]);
   if constexpr (requires(T v) { op(v); }) {
     const T* x = static_cast<const T*>(pointers[1]);
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) output[i] = op(x[i]);
+    for_elements<serial>(output, n, [=](int64_t i) HWY_ATTR { return op(x[i]); });
   } else if constexpr (requires(T v) { op(v, v); }) {
     const T* x = static_cast<const T*>(pointers[1]);
     const T* y = static_cast<const T*>(pointers[2]);
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) output[i] = op(x[i], y[i]);
+    for_elements<serial>(output, n, [=](int64_t i) HWY_ATTR { return op(x[i], y[i]); });
   } else {
     const T* x = static_cast<const T*>(pointers[1]);
     const T* y = static_cast<const T*>(pointers[2]);
     const T* z = static_cast<const T*>(pointers[3]);
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) output[i] = op(x[i], y[i], z[i]);
+    for_elements<serial>(output, n, [=](int64_t i) HWY_ATTR { return op(x[i], y[i], z[i]); });
   }
 }
 

@@ -20,6 +20,7 @@ constexpr KernelInfo kInfo[] = {
     {"remainder", 2, false},
     {"fmod", 2, false},
     {"pow", 2, false},
+    {"pow_to", 1, false},
     {"maximum", 2, false},
     {"minimum", 2, false},
     {"fmax", 2, false},

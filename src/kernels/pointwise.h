@@ -25,6 +25,7 @@ enum class Kernel : uint16_t {
   Remainder,    ///< x - floor(x / y) * y: sign of y
   Fmod,         ///< x - trunc(x / y) * y: sign of x
   Pow,          ///< x ** y; negative integer exponents give 0, or ±1 for x = ±1
+  PowTo,        ///< x ** p0; 2, 3, 0.5, -0.5, -1, -2 as products, roots and quotients
   Maximum,      ///< NaN if either is
   Minimum,
   Fmax,  ///< the other if one is NaN
