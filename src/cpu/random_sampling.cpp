@@ -1,6 +1,5 @@
 // Permutations and multinomial sampling.
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -13,7 +12,10 @@ namespace {
 // Fisher-Yates from the front: element i changes places with one of those from i on.
 template <class T>
 void shuffle(T* values, int64_t n, Mt19937& engine) {
-  std::iota(values, values + n, T(0));
+  if constexpr (std::is_same_v<T, uint32_t>)
+    count_up(values, n);
+  else
+    std::iota(values, values + n, T(0));
   if (n < 2) return;
   alignas(64) uint32_t offsets[kBlockWords];
   for_blocks(engine, n - 1, 1, [&](const uint32_t* bits, int64_t begin, int64_t count) {
@@ -23,20 +25,17 @@ void shuffle(T* values, int64_t n, Mt19937& engine) {
   });
 }
 
-// The same for dtypes other than uint32, through the narrowest integers (they stay in cache).
+// The same through the narrowest integers, which stay in the cache: those of int64 wait in the
+// second half of its own buffer.
 template <class T>
 void permute(T* values, int64_t n, Mt19937& engine) {
-  if constexpr (sizeof(T) == 8) {
-    // The second half of the buffer holds the 32-bit numbers; widening them from the front never
-    // overwrites one that is still to be read.
-    auto* bytes = reinterpret_cast<unsigned char*>(values) + n * 4;
-    shuffle(reinterpret_cast<uint32_t*>(bytes), n, engine);
-    for (int64_t i = 0; i < n; ++i) {
-      uint32_t number;
-      std::memcpy(&number, bytes + 4 * i, sizeof number);
-      T value = T(number);
-      std::memcpy(values + i, &value, sizeof value);
-    }
+  if constexpr (std::is_same_v<T, int64_t>) {
+    shuffle(reinterpret_cast<uint32_t*>(values) + n, n, engine);
+    widen_from_behind(values, n);
+  } else if constexpr (std::is_same_v<T, double>) {
+    std::vector<uint32_t> numbers(static_cast<size_t>(n));
+    shuffle(numbers.data(), n, engine);
+    std::copy(numbers.begin(), numbers.end(), values);
   } else if constexpr (std::is_integral_v<T> || std::is_same_v<T, float>) {
     shuffle(values, n, engine);
   } else {

@@ -2,6 +2,7 @@
 #include "cpu/random_simd.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "cpu/simd.h"
@@ -261,6 +262,32 @@ void remainders_of_descending(const uint32_t* bits, uint32_t* remainders, int64_
   for (; i < n; ++i) remainders[i] = bits[i] % (divisor - uint32_t(i));
 }
 
+void count_up(uint32_t* values, int64_t n) {
+  const Words d;
+  const int64_t lanes = int64_t(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Iota(d, uint32_t(i)), d, values + i);
+  for (; i < n; ++i) values[i] = uint32_t(i);
+}
+
+void widen_from_behind(int64_t* values, int64_t n) {
+  const hn::ScalableTag<uint64_t> d;
+  const hn::Rebind<uint32_t, decltype(d)> narrow;
+  const int64_t lanes = int64_t(hn::Lanes(d));
+  auto* wide = reinterpret_cast<uint64_t*>(values);
+  const auto* words = reinterpret_cast<const uint32_t*>(values) + n;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(hn::PromoteTo(d, hn::LoadU(narrow, words + i)), d, wide + i);
+  }
+  for (; i < n; ++i) {
+    uint32_t word;
+    std::memcpy(&word, words + i, sizeof word);
+    const int64_t value = word;
+    std::memcpy(values + i, &value, sizeof value);
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace rushlight::cpu
 HWY_AFTER_NAMESPACE();
@@ -273,6 +300,8 @@ HWY_EXPORT(draw_floats);
 HWY_EXPORT(uniform_doubles);
 HWY_EXPORT(normal_groups);
 HWY_EXPORT(remainders_of_descending);
+HWY_EXPORT(count_up);
+HWY_EXPORT(widen_from_behind);
 
 void draw(Mt19937& engine, uint32_t* bits, int64_t n) {
   HWY_DYNAMIC_DISPATCH(draw)(engine, bits, n);
@@ -289,6 +318,11 @@ void normal_groups(float* values, int64_t n, float mean, float std) {
 void remainders_of_descending(const uint32_t* bits, uint32_t* remainders, int64_t n,
                               uint32_t divisor) {
   HWY_DYNAMIC_DISPATCH(remainders_of_descending)(bits, remainders, n, divisor);
+}
+
+void count_up(uint32_t* values, int64_t n) { HWY_DYNAMIC_DISPATCH(count_up)(values, n); }
+void widen_from_behind(int64_t* values, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(widen_from_behind)(values, n);
 }
 
 }  // namespace rushlight::cpu

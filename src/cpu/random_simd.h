@@ -29,4 +29,11 @@ void normal_groups(float* values, int64_t n, float mean, float std);
 void remainders_of_descending(const uint32_t* bits, uint32_t* remainders, int64_t n,
                               uint32_t divisor);
 
+/// values[i] = i.
+void count_up(uint32_t* values, int64_t n);
+
+/// Widens n 32-bit words that lie in the second half of the buffer of n 64-bit values. Going up
+/// never overwrites a word that is still to be read.
+void widen_from_behind(int64_t* values, int64_t n);
+
 }  // namespace rushlight::cpu
