@@ -27,7 +27,6 @@
 namespace rushlight {
 namespace {
 
-constexpr size_t kSmallest = 16;
 constexpr size_t kSmallLimit = size_t(64) << 10;  // above: the shared cache
 constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kMapLimit = size_t(1) << 20;     // above: mapped, in huge pages if possible

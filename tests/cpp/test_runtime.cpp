@@ -121,7 +121,7 @@ TEST(Allocator, BlocksAreAlignedWritableAndDistinct) {
   }
   for (auto [block, bytes] : blocks) {
     bool intact = std::all_of(block, block + bytes,
-                              [&](char c) { return uint8_t(c) == uint8_t(bytes % 251); });
+                              [size = bytes](char c) { return uint8_t(c) == uint8_t(size % 251); });
     EXPECT_TRUE(intact) << bytes;
     deallocate(block, bytes);
   }
