@@ -65,4 +65,11 @@ inline void check(bool condition, ErrorKind kind, const Parts&... parts) {
     fail(kind, parts...);
 }
 
+/// Tells the user of something that works but is likely a mistake: Python's UserWarning. Printed to
+/// stderr unless there is a handler, which may throw.
+void warn(std::string_view message);
+using WarningHandler = void (*)(std::string_view message);
+/// Replaces what `warn` does; null restores the default.
+void set_warning_handler(WarningHandler handler);
+
 }  // namespace rushlight
