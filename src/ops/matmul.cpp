@@ -12,13 +12,17 @@ void check_multiply(const Tensor& a, const Tensor& b, bool transpose_b) {
   int64_t inner = a.shape()[1];
   if (inner == rows) [[likely]]
     return;
-  const char* hint = inner == columns          ? "; did you mean b.T?"
-                     : a.shape()[0] == rows    ? "; did you mean a.T?"
-                     : a.shape()[0] == columns ? "; did you mean b @ a?"
-                                               : "";
+  std::string help =
+      ": the second needs " + std::to_string(inner) + " rows, one for each column of the first";
+  if (transpose_b)
+    help = ": the input ends in " + std::to_string(inner) +
+           " features, the weight (out, in) takes " + std::to_string(rows);
+  else if (inner == columns)
+    help += "; did you mean b.T?";
+  else if (a.shape()[0] == rows)
+    help += "; did you mean a.T?";
   fail(ErrorKind::Runtime, "mat1 and mat2 shapes cannot be multiplied (", a.shape()[0], "x", inner,
-       " and ", rows, "x", columns, "): the second needs ", inner,
-       " rows, one for each column of the first", hint);
+       " and ", rows, "x", columns, ")", help);
 }
 
 void refuse_bool(const char* kernel, DType dtype) {
