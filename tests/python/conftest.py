@@ -5,6 +5,8 @@ and the summary says so once, not once a test.
 """
 
 import importlib.util
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +45,41 @@ def torch():
     import torch
 
     return torch
+
+
+@pytest.fixture(scope="session")
+def build_folder():
+    """The CMake build folder that the extension under test came from."""
+    import rushlight
+
+    folder = Path(rushlight.__file__).parents[2]
+    if not (folder / "CMakeCache.txt").exists():
+        pytest.skip("rushlight was not imported from a build folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(build_folder, tmp_path_factory):
+    """Where cmake --install put the C++ package, to be found by find_package(rushlight)."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    run_command("cmake", "--install", build_folder, "--prefix", prefix)
+    return prefix
+
+
+@pytest.fixture(scope="session")
+def build_against(installed):
+    """build_against(source, build): configures and builds a CMake project that uses the installed package."""
+
+    def build(source, folder):
+        found = f"-DCMAKE_PREFIX_PATH={installed}"
+        run_command("cmake", "-G", "Ninja", "-S", source, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", found)
+        run_command("cmake", "--build", folder)
+
+    return build
+
+
+def run_command(*command):
+    """Runs a command that must succeed; returns what it printed."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
