@@ -174,24 +174,74 @@ HWY_INLINE int64_t cut(int64_t total, int64_t pieces, int64_t index) {
 }
 HWY_INLINE int64_t pieces(int64_t total, int64_t most) { return (total + most - 1) / most; }
 
+/// Stores each 16-byte block of `value`, `stride` elements apart.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_blocks(hn::Vec<D> value, D d, T* to, int64_t stride) {
+  if constexpr (hn::MaxLanes(D{}) * sizeof(T) <= 16) {
+    hn::StoreU(value, d, to);
+  } else {
+    const hn::Half<D> half;
+    constexpr int64_t kBlocks = int64_t(hn::MaxLanes(D{}) * sizeof(T)) / 32;
+    store_blocks(hn::LowerHalf(half, value), half, to, stride);
+    store_blocks(hn::UpperHalf(half, value), half, to + kBlocks * stride, stride);
+  }
+}
+
+template <class T>
+constexpr int64_t kBlock = 16 / sizeof(T);
+
+/// to[k * padded + i] = from[k + i * stride] for kBlock values of i and a vector of k.
+HWY_INLINE void transpose_block(const float* from, int64_t stride, float* to, int64_t padded) {
+  const Tag<float> d;
+  const hn::RepartitionToWide<hn::RebindToUnsigned<Tag<float>>> pairs;
+  const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + stride);
+  const auto e = hn::LoadU(d, from + 2 * stride), f = hn::LoadU(d, from + 3 * stride);
+  const auto ab0 = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+  const auto ab2 = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+  const auto ef0 = hn::BitCast(pairs, hn::InterleaveLower(d, e, f));
+  const auto ef2 = hn::BitCast(pairs, hn::InterleaveUpper(d, e, f));
+  const int64_t step = 4 * padded;
+  store_blocks(hn::BitCast(d, hn::InterleaveLower(pairs, ab0, ef0)), d, to, step);
+  store_blocks(hn::BitCast(d, hn::InterleaveUpper(pairs, ab0, ef0)), d, to + padded, step);
+  store_blocks(hn::BitCast(d, hn::InterleaveLower(pairs, ab2, ef2)), d, to + 2 * padded, step);
+  store_blocks(hn::BitCast(d, hn::InterleaveUpper(pairs, ab2, ef2)), d, to + 3 * padded, step);
+}
+HWY_INLINE void transpose_block(const double* from, int64_t stride, double* to, int64_t padded) {
+  const Tag<double> d;
+  const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + stride);
+  store_blocks(hn::InterleaveLower(d, a, b), d, to, 2 * padded);
+  store_blocks(hn::InterleaveUpper(d, a, b), d, to + padded, 2 * padded);
+}
+
 /// destination[k * padded + i] = source[k * k_stride + i * stride], zero for width <= i < padded.
 template <class T>
 void pack(const T* source, int64_t k_stride, int64_t stride, int64_t depth, int64_t width,
           int64_t padded, T* destination) {
   if (width < padded) std::fill_n(destination, depth * padded, T(0));
-  int64_t i = 0;
   if (stride == 1) {
     const Tag<T> d;
     for (int64_t k = 0; k < depth; ++k, source += k_stride, destination += padded) {
-      for (i = 0; i + kLanes<T> <= width; i += kLanes<T>) {
+      int64_t i = 0;
+      for (; i + kLanes<T> <= width; i += kLanes<T>) {
         hn::StoreU(hn::LoadU(d, source + i), d, destination + i);
       }
       for (; i < width; ++i) destination[i] = source[i];
     }
     return;
   }
-  for (; i < width; ++i) {
-    for (int64_t k = 0; k < depth; ++k) {
+  int64_t k0 = 0;
+  if (k_stride == 1 && width >= kBlock<T>) {
+    k0 = depth / kLanes<T> * kLanes<T>;
+    for (int64_t i = 0; i < width; i += kBlock<T>) {
+      const int64_t from = std::min(i, width - kBlock<T>);  // the last block overlaps
+      for (int64_t k = 0; k < k0; k += kLanes<T>) {
+        transpose_block(source + from * stride + k, stride, destination + k * padded + from,
+                        padded);
+      }
+    }
+  }
+  for (int64_t i = 0; i < width; ++i) {
+    for (int64_t k = k0; k < depth; ++k) {
       destination[k * padded + i] = source[k * k_stride + i * stride];
     }
   }
