@@ -297,7 +297,7 @@ void direct_product(const Product<T>& p) {
 
 // Sizes of what is packed at once (super-block), and of the tile of c that is one task: its part of
 // a stays in the second-level cache.
-constexpr int64_t kSuperDepth = 4 * kDepthBlock;
+constexpr int64_t kSuperDepth = 2 * kDepthBlock;
 constexpr int64_t kSuperRows = 1024;
 constexpr int64_t kSuperColumns = 1024;
 constexpr int64_t kTaskRows = 128;
