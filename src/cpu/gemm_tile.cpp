@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "cpu/gemm.h"
+#include "cpu/partial_vector-inl.h"
 #include "cpu/scratch.h"
 #include "runtime/parallel.h"
 
@@ -47,28 +48,6 @@ struct Tile {
   const T* bias;
   bool bias_by_row, relu;
 };
-
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_first(D d, const T* from, int64_t count) {
-#if HWY_MEM_OPS_MIGHT_FAULT
-  HWY_ALIGN T buffer[kLanes<T>] = {};
-  std::copy_n(from, count, buffer);
-  return hn::Load(d, buffer);
-#else
-  return hn::MaskedLoad(hn::FirstN(d, size_t(count)), d, from);
-#endif
-}
-
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store_first(hn::Vec<D> value, D d, T* to, int64_t count) {
-#if HWY_MEM_OPS_MIGHT_FAULT
-  HWY_ALIGN T buffer[kLanes<T>];
-  hn::Store(value, d, buffer);
-  std::copy_n(buffer, count, to);
-#else
-  hn::BlendedStore(value, hn::FirstN(d, size_t(count)), d, to);
-#endif
-}
 
 /// Stores sums (rows by `width`) that need more than a plain store: scaling, adding, a partial
 /// width.

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "cpu/gemm.h"
+#include "cpu/partial_vector-inl.h"
 #include "cpu/scratch.h"
 #include "runtime/parallel.h"
 
@@ -32,12 +33,18 @@ constexpr int kRegisters = int(kPartials / kLanes<T>);
 template <class T>
 constexpr int kRowsAtOnce = HWY_TARGET <= HWY_AVX3 ? (kRegisters<T> <= 4 ? 4 : 2) : 1;
 
-template <class T>
-HWY_INLINE T join(T* partials) {
-  for (int half = kPartials / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) partials[i] += partials[i + half];
-  }
-  return partials[0];
+/// The tree's last steps: halves of a vector are added until one lane is left.
+HWY_INLINE float add_halves(hn::Full128<float>, hn::Vec<hn::Full128<float>> v) {
+  v = hn::Add(v, hn::Shuffle1032(v));
+  return hn::GetLane(hn::Add(v, hn::Shuffle2301(v)));
+}
+HWY_INLINE double add_halves(hn::Full128<double>, hn::Vec<hn::Full128<double>> v) {
+  return hn::GetLane(hn::Add(v, hn::Shuffle01(v)));
+}
+template <class D>
+HWY_INLINE hn::TFromD<D> add_halves(D d, hn::Vec<D> v) {
+  const hn::Half<D> half;
+  return add_halves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
 }
 
 /// sums[r] = the dot product of row r with x over `depth`, all adjacent in memory.
@@ -63,90 +70,94 @@ void dot_rows(const T* a, int64_t a_row, const T* x, int64_t depth, T* sums) {
       }
     }
   }
-  HWY_ALIGN T buffer[Rows][kPartials];
+  if (k < depth) {
+    HWY_UNROLL(32)
+    for (int v = 0; v < R; ++v) {
+      const int64_t at = k + v * N, count = std::clamp<int64_t>(depth - at, 0, N);
+      if (count > 0) {
+        // A lane that the rest does not reach keeps its sum, even the sign of a zero.
+        const auto reached = hn::FirstN(d, size_t(count));
+        const auto xv = load_first(d, x + at, count);
+        HWY_UNROLL(4)
+        for (int r = 0; r < Rows; ++r) {
+          const auto sum = hn::MulAdd(load_first(d, a + r * a_row + at, count), xv, partial[r][v]);
+          partial[r][v] = hn::IfThenElse(reached, sum, partial[r][v]);
+        }
+      }
+    }
+  }
   HWY_UNROLL(4)
   for (int r = 0; r < Rows; ++r) {
-    HWY_UNROLL(32)
-    for (int v = 0; v < R; ++v) hn::Store(partial[r][v], d, buffer[r] + v * N);
-  }
-  for (int r = 0; r < Rows; ++r) {
-    // The rest goes through padded vectors, and only the lanes that it reaches are changed.
-    for (int64_t at = k; at < depth; at += N) {
-      HWY_ALIGN T rest_a[N] = {}, rest_x[N] = {};
-      const int64_t count = std::min(depth - at, N);
-      std::copy_n(a + r * a_row + at, count, rest_a);
-      std::copy_n(x + at, count, rest_x);
-      T* lane = buffer[r] + (at - k);
-      hn::Store(hn::MulAdd(hn::Load(d, rest_a), hn::Load(d, rest_x), hn::Load(d, lane)), d, rest_a);
-      std::copy_n(rest_a, count, lane);
+    HWY_UNROLL(8)
+    for (int half = R / 2; half > 0; half /= 2) {
+      HWY_UNROLL(16)
+      for (int v = 0; v < half; ++v) partial[r][v] = hn::Add(partial[r][v], partial[r][v + half]);
     }
-    sums[r] = join(buffer[r]);
+    sums[r] = add_halves(d, partial[r][0]);
   }
 }
 
-/// sums[i] for `rows` adjacent elements of each column of a: the rows are the lanes.
-template <class T>
-void dot_columns(const T* a, int64_t a_k, const T* x, int64_t depth, int64_t rows, T* sums) {
+/// sums[i] for `count` (at most Vectors registers) adjacent elements of each column of a: the rows
+/// are the lanes, and a few partial sums at a time stay in registers.
+template <class T, int Vectors, bool Partial>
+void dot_column_block(const T* a, int64_t a_k, const T* x, int64_t depth, int64_t count, T* sums) {
   const Tag<T> d;
   constexpr int64_t N = kLanes<T>;
-  constexpr int64_t kWidth = 4 * N;  // of rows
-  constexpr int kGroup = 4;          // partial sums kept in registers: 4 x 4 of them
-  HWY_ALIGN T buffer[kPartials][kWidth];
-  for (int64_t i = 0; i + kWidth <= rows; i += kWidth) {
-    for (int first = 0; first < kPartials; first += kGroup) {
-      hn::Vec<Tag<T>> partial[kGroup][4];
+  constexpr int64_t kGroup = (HWY_TARGET <= HWY_AVX3 ? 16 : 8) / Vectors;
+  auto load = [&](const T* from) HWY_ATTR {
+    if constexpr (Partial) return load_first(d, from, count);
+    return hn::LoadU(d, from);
+  };
+  HWY_ALIGN T buffer[kPartials][Vectors * N];
+  for (int64_t first = 0; first < kPartials; first += kGroup) {
+    hn::Vec<Tag<T>> partial[kGroup][Vectors];
+    HWY_UNROLL(16)
+    for (int g = 0; g < kGroup; ++g) {
       HWY_UNROLL(4)
+      for (int v = 0; v < Vectors; ++v) partial[g][v] = hn::Zero(d);
+    }
+    int64_t k = first;
+    for (; k + kGroup <= depth; k += kPartials) {
+      HWY_UNROLL(16)
       for (int g = 0; g < kGroup; ++g) {
+        const auto scale = hn::Set(d, x[k + g]);
         HWY_UNROLL(4)
-        for (int v = 0; v < 4; ++v) partial[g][v] = hn::Zero(d);
-      }
-      int64_t k = first;
-      for (; k + kGroup <= depth; k += kPartials) {
-        HWY_UNROLL(4)
-        for (int g = 0; g < kGroup; ++g) {
-          const auto scale = hn::Set(d, x[k + g]);
-          const T* column = a + (k + g) * a_k + i;
-          HWY_UNROLL(4)
-          for (int v = 0; v < 4; ++v) {
-            partial[g][v] = hn::MulAdd(hn::LoadU(d, column + v * N), scale, partial[g][v]);
-          }
+        for (int v = 0; v < Vectors; ++v) {
+          partial[g][v] = hn::MulAdd(load(a + (k + g) * a_k + v * N), scale, partial[g][v]);
         }
       }
+    }
+    HWY_UNROLL(16)
+    for (int g = 0; g < kGroup; ++g) {
       HWY_UNROLL(4)
-      for (int g = 0; g < kGroup; ++g) {
-        HWY_UNROLL(4)
-        for (int v = 0; v < 4; ++v) hn::Store(partial[g][v], d, buffer[first + g] + v * N);
-      }
-      for (int g = 0; k + g < depth && g < kGroup; ++g) {
-        for (int v = 0; v < 4; ++v) {
-          T* lane = buffer[first + g] + v * N;
-          hn::Store(hn::MulAdd(hn::LoadU(d, a + (k + g) * a_k + i + v * N), hn::Set(d, x[k + g]),
-                               hn::Load(d, lane)),
-                    d, lane);
-        }
+      for (int v = 0; v < Vectors; ++v) hn::Store(partial[g][v], d, buffer[first + g] + v * N);
+    }
+    for (int64_t g = 0; k + g < depth; ++g) {
+      const auto scale = hn::Set(d, x[k + g]);
+      for (int v = 0; v < Vectors; ++v) {
+        T* lane = buffer[first + g] + v * N;
+        hn::Store(hn::MulAdd(load(a + (k + g) * a_k + v * N), scale, hn::Load(d, lane)), d, lane);
       }
     }
-    for (int half = kPartials / 2; half > 0; half /= 2) {
-      for (int p = 0; p < half; ++p) {
-        for (int v = 0; v < 4; ++v) {
-          T* lane = buffer[p] + v * N;
-          hn::Store(hn::Add(hn::Load(d, lane), hn::Load(d, buffer[p + half] + v * N)), d, lane);
-        }
-      }
-    }
-    std::copy_n(buffer[0], kWidth, sums + i);
   }
-  // The last rows: the same through a narrow, zero-padded copy.
-  if (const int64_t done = rows / kWidth * kWidth; done < rows) {
-    Scratch<T> copy(depth * kWidth);
-    std::fill_n(copy.data(), depth * kWidth, T(0));
-    for (int64_t k = 0; k < depth; ++k) {
-      std::copy_n(a + k * a_k + done, rows - done, copy.data() + k * kWidth);
+  for (int half = kPartials / 2; half > 0; half /= 2) {
+    for (int64_t at = 0; at < half * Vectors * N; at += N) {
+      hn::Store(hn::Add(hn::Load(d, buffer[0] + at), hn::Load(d, buffer[half] + at)), d,
+                buffer[0] + at);
     }
-    HWY_ALIGN T padded[kWidth];
-    dot_columns(copy.data(), kWidth, x, depth, kWidth, padded);
-    std::copy_n(padded, rows - done, sums + done);
   }
+  std::copy_n(buffer[0], count, sums);
+}
+
+template <class T>
+void dot_columns(const T* a, int64_t a_k, const T* x, int64_t depth, int64_t rows, T* sums) {
+  constexpr int64_t N = kLanes<T>;
+  int64_t i = 0;
+  for (; i + 4 * N <= rows; i += 4 * N) {
+    dot_column_block<T, 4, false>(a + i, a_k, x, depth, 4 * N, sums + i);
+  }
+  for (; i + N <= rows; i += N) dot_column_block<T, 1, false>(a + i, a_k, x, depth, N, sums + i);
+  if (i < rows) dot_column_block<T, 1, true>(a + i, a_k, x, depth, rows - i, sums + i);
 }
 
 template <class T>
