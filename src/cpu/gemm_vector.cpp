@@ -121,6 +121,11 @@ void dot_column_block(const T* a, int64_t a_k, const T* x, int64_t depth, int64_
       HWY_UNROLL(16)
       for (int g = 0; g < kGroup; ++g) {
         const auto scale = hn::Set(d, x[k + g]);
+        // Rows so far apart escape the hardware's prefetcher.
+        HWY_UNROLL(4)
+        for (int v = 0; v < Vectors; ++v) {
+          __builtin_prefetch(a + (k + g + 2 * kPartials) * a_k + v * N);
+        }
         HWY_UNROLL(4)
         for (int v = 0; v < Vectors; ++v) {
           partial[g][v] = hn::MulAdd(load(a + (k + g) * a_k + v * N), scale, partial[g][v]);
