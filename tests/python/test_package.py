@@ -49,7 +49,9 @@ def test_installed_headers_stand_on_their_own(installed):
 
 def test_extension_needs_only_the_system_libraries(build_folder):
     (extension,) = (build_folder / "python" / "rushlight").glob("_C*.so")
-    needed = re.findall(r"^\s*(\S+?)\.so", subprocess.run(["ldd", extension], capture_output=True, text=True).stdout, re.M)
+    needed = re.findall(
+        r"^\s*(\S+?)\.so", subprocess.run(["ldd", extension], capture_output=True, text=True).stdout, re.M
+    )
     allowed = {"linux-vdso", "libc", "libm", "libstdc++", "libgcc_s", "libpthread", "ld-linux-x86-64"}
     assert {Path(name).name for name in needed} <= allowed
     assert extension.stat().st_size < 25e6
