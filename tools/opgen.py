@@ -40,7 +40,7 @@ NULLABLE = {"Tensor", "Generator"}
 # C++ keywords and names that Tensor already has.
 RENAMED = {"and": "and_", "or": "or_", "xor": "xor_", "not": "not_", "float": "to_float",
            "double": "to_double", "int": "to_int", "long": "to_long", "short": "to_short",
-           "bool": "to_bool", "char": "to_char"}
+           "bool": "to_bool", "char": "to_char", "cpu": "to_cpu"}
 OWN_MEMBERS = {"item", "dim", "size", "stride", "numel", "data", "grad", "backward", "is_contiguous"}
 
 
@@ -111,6 +111,7 @@ class Entry:
         self.parameters = [Parameter(p) for p in split(parameters) if p != "*"]
         self.result = re.sub(r"\(a!?\)", "", result)
         expected = name.replace(".", "_")
+        expected = RENAMED.get(expected, expected)
         if identifier != expected:
             raise SystemExit(f"opgen: op::{identifier} has the schema of op::{expected}")
 
