@@ -67,9 +67,7 @@ void fill_arange(void* data, DType dtype, int64_t n, const Scalar& start, const 
 void fill_linspace(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& end) {
   dispatch(dtype, [&]<class T>(CppType<T>) {
     T* values = static_cast<T*>(data);
-    if (n == 1)
-      values[0] = start.to<T>();
-    else if constexpr (kIsHalf<T>)
+    if constexpr (kIsHalf<T>)
       space_halves(values, n, float(start.real()), float(end.real()));
     else
       space(values, n, start.to<T>(), end.to<T>());
@@ -81,10 +79,9 @@ void fill_logspace(void* data, DType dtype, int64_t n, const Scalar& start, cons
   dispatch(dtype, [&]<class T>(CppType<T>) {
     T* values = static_cast<T*>(data);
     double first = double(start.to<T>()), last = double(end.to<T>());
-    double step = n > 1 ? (last - first) / double(n - 1) : 0;
+    double step = (last - first) / double(n - 1);
     for (int64_t i = 0; i < n; ++i) {
-      double exponent =
-          i < n / 2 || n == 1 ? first + step * double(i) : last - step * double(n - i - 1);
+      double exponent = i < n / 2 ? first + step * double(i) : last - step * double(n - i - 1);
       values[i] = T(std::pow(base, exponent));
     }
   });

@@ -12,11 +12,11 @@ namespace rushlight::cpu {
 /// roundings are those of PyTorch on AVX2, which depend on the place of an element in its block.
 void fill_arange(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& step);
 
-/// n numbers from start to end, in the arithmetic of the dtype (integers: double). The first half
-/// counts up from start and the second down from end, so that both ends are exact.
+/// n numbers (2 or more) from start to end, in the arithmetic of the dtype (integers: double). The
+/// first half counts up from start and the second down from end, so that both ends are exact.
 void fill_linspace(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& end);
 
-/// base to the power of n numbers from start to end, computed in double.
+/// base to the power of n numbers (2 or more) from start to end, computed in double.
 void fill_logspace(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& end,
                    double base);
 

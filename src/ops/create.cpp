@@ -100,10 +100,12 @@ Tensor spaced(const Scalar& start, const Scalar& end, int64_t steps, std::option
               OptionalDType dtype, OptionalDevice device) {
   DType chosen = dtype.value_or(default_dtype());
   check(steps >= 0, "number of steps must be non-negative");
-  check(chosen != DType::Bool, ErrorKind::NotImplemented, "\"", base ? "logspace" : "linspace",
-        "_cpu\" not implemented for 'Bool'");
-  check_fits(start, chosen);
-  check_fits(end, chosen);
+  if (steps == 1) {
+    return filled({{1}}, base ? Scalar(std::pow(*base, start.real())) : start, chosen, device);
+  }
+  check(steps == 0 || chosen != DType::Bool, ErrorKind::NotImplemented, "\"",
+        base ? "logspace" : "linspace", "_cpu\" not implemented for 'Bool'");
+  if (steps > 0) check_fits(start, chosen), check_fits(end, chosen);
   Tensor result = make_tensor({{steps}}, chosen, device.value_or(kCpu));
   if (result.impl()->device == DeviceType::Cpu) {
     if (base)

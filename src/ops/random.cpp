@@ -111,14 +111,11 @@ void check_deviations(const Tensor& std) {
   check(!negative, "normal expects all elements of std >= 0.0");
 }
 
-/// mean + std * (standard normal numbers of the given shape).
-Tensor normal_around(const Value& mean, const Value& std, std::span<const int64_t> shape,
-                     DType dtype, Device device, Generator* generator) {
-  Tensor result = make_tensor(shape, dtype, device);
-  fill_normal(result, 0, 1, generator);
-  const Value operands[] = {mean, result, std};
-  Pointwise{Kernel::Addcmul, dtype, dtype, &result}.run(operands, {{Param(1)}});
-  return result;
+/// z * std + mean with standard normal z, rounded after each operation as in PyTorch.
+Tensor normal_around(const TensorOrScalar& mean, const Tensor& std, std::span<const int64_t> shape,
+                     DType dtype, Generator* generator) {
+  Tensor result = make_tensor(shape, dtype, std.device());
+  return fill_normal(result, 0, 1, generator).mul_(std).add_(mean);
 }
 
 }  // namespace
@@ -474,8 +471,7 @@ constinit const Op op::normal_Tensor_float = {
     .forward = run([](const Tensor& mean, double std, Generator* generator) {
       Tensor result = make_tensor(mean.shape(), mean.dtype(), mean.device());
       fill_normal(result, 0, std, generator);
-      const Value operands[] = {result, mean};
-      Pointwise{Kernel::Add, mean.dtype(), mean.dtype(), &result}.run(operands, {{Param(1)}});
+      result.add_(mean);
       return result;
     }),
     .backward = [](Backward& b) { b.wrt("mean", [&] { return rushlight::zeros_like(b.grad()); }); },
@@ -488,7 +484,7 @@ constinit const Op op::normal_float_Tensor = {
     .examples = "normal(0.0, rand(2, 3))",
     .forward = run([](double mean, const Tensor& std, Generator* generator) {
       check_deviations(std);
-      return normal_around(mean, std, std.shape(), std.dtype(), std.device(), generator);
+      return normal_around(mean, std, std.shape(), std.dtype(), generator);
     }),
     .backward = [](Backward& b) { b.wrt("std", [&] { return rushlight::zeros_like(b.grad()); }); },
     .node = "NormalBackward2",
@@ -503,7 +499,7 @@ constinit const Op op::normal_Tensor_Tensor = {
     .forward = run([](const Tensor& mean, const Tensor& std, Generator* generator) {
       check_deviations(std);
       Dims shape = broadcast_shapes(mean.shape(), std.shape());
-      return normal_around(mean, std, shape, mean.dtype(), mean.device(), generator);
+      return normal_around(mean, std, shape, mean.dtype(), generator);
     }),
     .backward =
         [](Backward& b) {
