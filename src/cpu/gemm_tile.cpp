@@ -1,5 +1,5 @@
 // The blocked floating-point product, compiled once a SIMD target. To be read from the end:
-// matrix_product chooses between direct_product (small: operands are read where they are) and
+// matrix_product chooses between direct_columns (small or flat: operands are read in place) and
 // blocked_product (panels are packed, tiles run in parallel); both walk over register tiles.
 
 #include "cpu/simd.h"
@@ -240,18 +240,18 @@ Tile<T> tile_at(const Product<T>& p, int64_t i, int64_t j, bool first, bool last
   return tile;
 }
 
-/// Small products: a is read in place, and b too if its columns are adjacent.
+/// Columns [begin, end) of a small or flat product: a is read in place, and b too if its columns
+/// are adjacent.
 template <class T>
-void direct_product(const Product<T>& p) {
+void direct_columns(const Product<T>& p, int64_t begin, int64_t end) {
   const bool packed = p.b_column != 1;
-  Scratch<T> scratch(packed ? pieces(p.n, kColumns<T>) * kColumns<T> * std::min(p.k, kDepthBlock)
-                            : 0);
+  Scratch<T> scratch(packed ? kColumns<T> * std::min(p.k, kDepthBlock) : 0);
   const int64_t panels = pieces(p.m, kRows);
   for (int64_t k0 = 0; k0 == 0 || k0 < p.k; k0 += kDepthBlock) {
     const int64_t depth = std::min(p.k - k0, kDepthBlock);
     const bool first = k0 == 0, last = k0 + depth == p.k;
-    for (int64_t j = 0; j < p.n; j += kColumns<T>) {
-      const int64_t columns = std::min(p.n - j, kColumns<T>);
+    for (int64_t j = begin; j < end; j += kColumns<T>) {
+      const int64_t columns = std::min(end - j, kColumns<T>);
       const T* b = p.b + k0 * p.b_k + j * p.b_column;
       if (packed) {
         pack(b, p.b_k, p.b_column, depth, columns, kColumns<T>, scratch.data());
@@ -408,11 +408,12 @@ void blocked_product(const Product<T>& p) {
 template <class T>
 void choose_product(const Product<T>& p) {
   const double work = double(p.m) * double(p.n) * double(p.k);
-  if (work <= 64 * 64 * 64 || p.k == 0) {
-    direct_product(p);
-  } else {
-    blocked_product(p);
-  }
+  if (work <= 64 * 64 * 64 || p.k == 0) return direct_columns(p, 0, p.n);
+  // Too few rows to repay a packed b: each panel is used once or twice.
+  if (p.m > 2 * kRows) return blocked_product(p);
+  const int64_t panel_work = p.m * p.k * kColumns<T>;
+  parallel_for(p.n, (kTaskWork / panel_work + 1) * kColumns<T>,
+               [&](int64_t begin, int64_t end) { direct_columns(p, begin, end); });
 }
 
 }  // namespace
