@@ -38,9 +38,20 @@ TYPES = {
 # Parameters that are pointers or undefined when absent, so that `?` does not wrap them.
 NULLABLE = {"Tensor", "Generator"}
 # C++ keywords and names that Tensor already has.
-RENAMED = {"and": "and_", "or": "or_", "xor": "xor_", "not": "not_", "float": "to_float",
-           "double": "to_double", "int": "to_int", "long": "to_long", "short": "to_short",
-           "bool": "to_bool", "char": "to_char", "cpu": "to_cpu"}
+RENAMED = {
+    "and": "and_",
+    "or": "or_",
+    "xor": "xor_",
+    "not": "not_",
+    "float": "to_float",
+    "double": "to_double",
+    "int": "to_int",
+    "long": "to_long",
+    "short": "to_short",
+    "bool": "to_bool",
+    "char": "to_char",
+    "cpu": "to_cpu",
+}
 OWN_MEMBERS = {"item", "dim", "size", "stride", "numel", "data", "grad", "backward", "is_contiguous"}
 
 
@@ -120,15 +131,20 @@ class Entry:
 
     def is_method(self):
         first = self.parameters[:1]
-        return bool(first) and first[0].kind == "Tensor" and not first[0].optional and not (
-            {"function-only", "nn", "private"} & set(self.variants)) and self.cpp_name() not in OWN_MEMBERS
+        return (
+            bool(first)
+            and first[0].kind == "Tensor"
+            and not first[0].optional
+            and not ({"function-only", "nn", "private"} & set(self.variants))
+            and self.cpp_name() not in OWN_MEMBERS
+        )
 
     def result_type(self):
         if self.result == "()":
             return "void"
         if self.result.startswith("("):
             items = split(self.result[1:-1])
-            return "std::tuple<" + ", ".join(TYPES[i.split(" ")[0]][1] for i in items) + ">"
+            return "std::tuple<" + ", ".join(str(TYPES[i.split(" ")[0]][1]) for i in items) + ">"
         return TYPES[self.result][1]
 
     def collect(self, call):
@@ -162,8 +178,12 @@ class Entry:
         """(C++ name, result type, how to call, doc) of the function and its in-place form."""
         yield self.cpp_name(), self.result_type(), self.collect, self.doc
         if "in-place" in self.variants:
-            yield (self.name + "_", "const Tensor&",
-                   lambda call: f"return call_in_place({call});", f"{self.name}, in place.")
+            yield (
+                self.name + "_",
+                "const Tensor&",
+                lambda call: f"return call_in_place({call});",
+                f"{self.name}, in place.",
+            )
 
 
 def comment(doc, indent=""):
@@ -201,13 +221,18 @@ def bodies(entries):
     for e in entries:
         call = f"op::{e.identifier}, arguments"
         for name, result, collect, _ in e.forms():
-            array = f"const Value arguments[] = {{{e.values()}}};" if e.parameters else (
-                "const Value* arguments = nullptr;")
+            array = (
+                f"const Value arguments[] = {{{e.values()}}};"
+                if e.parameters
+                else ("const Value* arguments = nullptr;")
+            )
             text += f"{result} {name}({e.signature(e.parameters, False)}) {{\n  {array}\n  {collect(call)}\n}}\n"
             if e.is_method():
                 array = f"const Value arguments[] = {{{e.values('*this')}}};"
-                text += (f"{result} Tensor::{name}({e.signature(e.parameters[1:], False)}) const {{\n"
-                         f"  {array}\n  {collect(call)}\n}}\n")
+                text += (
+                    f"{result} Tensor::{name}({e.signature(e.parameters[1:], False)}) const {{\n"
+                    f"  {array}\n  {collect(call)}\n}}\n"
+                )
     text += "\nnamespace {\nconstinit const Op* const kOps[] = {\n"
     text += "".join(f"    &op::{e.identifier},\n" for e in entries)
     text += "};\n}  // namespace\n\nstd::span<const Op* const> all_ops() { return kOps; }\n\n"
@@ -219,8 +244,7 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("files", type=pathlib.Path, nargs="+")
     arguments = parser.parse_args()
-    entries = [Entry(*found) for file in sorted(arguments.files)
-               for found in ENTRY.findall(file.read_text())]
+    entries = [Entry(*found) for file in sorted(arguments.files) for found in ENTRY.findall(file.read_text())]
     arguments.output.mkdir(parents=True, exist_ok=True)
     made = {"op_names.h": names, "ops.h": header, "ops_methods.inc": methods, "ops.cpp": bodies}
     for name, make in made.items():
