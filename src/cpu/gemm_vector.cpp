@@ -42,7 +42,7 @@ HWY_INLINE double add_halves(hn::Full128<double>, hn::Vec<hn::Full128<double>> v
   return hn::GetLane(hn::Add(v, hn::Shuffle01(v)));
 }
 template <class D>
-HWY_INLINE hn::TFromD<D> add_halves(D d, hn::Vec<D> v) {
+HWY_INLINE hn::TFromD<D> add_halves(D, hn::Vec<D> v) {
   const hn::Half<D> half;
   return add_halves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
 }
