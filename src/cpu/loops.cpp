@@ -8,7 +8,8 @@ namespace rushlight::cpu {
 namespace {
 
 Loop search(Kernel kernel, DType compute) {
-  for (auto family : {find_arithmetic, find_comparison, find_choice, find_simple}) {
+  for (auto family : {find_arithmetic, find_comparison, find_choice, find_simple, find_exponential,
+                      find_activation, find_special}) {
     if (Loop loop = family(kernel, compute)) return loop;
   }
   return nullptr;
@@ -38,6 +39,55 @@ Loop find_loop(Kernel kernel, DType compute) {
   return loop;
 }
 
-int64_t loop_cost(Kernel) { return 1; }
+int64_t loop_cost(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::Exp:
+    case Kernel::Exp2:
+    case Kernel::Expm1:
+    case Kernel::Log:
+    case Kernel::Log2:
+    case Kernel::Log10:
+    case Kernel::Log1p:
+    case Kernel::Sin:
+    case Kernel::Cos:
+    case Kernel::Tan:
+    case Kernel::Sinh:
+    case Kernel::Cosh:
+    case Kernel::Tanh:
+    case Kernel::Sigmoid:
+    case Kernel::LogSigmoid:
+    case Kernel::Elu:
+    case Kernel::Gelu:
+    case Kernel::GeluTanh:
+    case Kernel::Silu:
+    case Kernel::Softplus:
+    case Kernel::Erf:
+    case Kernel::EluBackward:
+    case Kernel::GeluBackward:
+    case Kernel::GeluTanhBackward:
+    case Kernel::SiluBackward:
+    case Kernel::SoftplusBackward:
+    case Kernel::LogSigmoidBackward: return 3;
+    case Kernel::FloorDivide:
+    case Kernel::TruncDivide:
+    case Kernel::Remainder:
+    case Kernel::Fmod: return 16;
+    case Kernel::Pow:
+    case Kernel::PowTo:
+    case Kernel::Asin:
+    case Kernel::Acos:
+    case Kernel::Atan:
+    case Kernel::Atan2:
+    case Kernel::Asinh:
+    case Kernel::Acosh:
+    case Kernel::Atanh:
+    case Kernel::Xlogy:
+    case Kernel::Erfc:
+    case Kernel::Lgamma: return 48;
+    case Kernel::Erfinv:
+    case Kernel::Digamma: return 200;
+    default: return 1;
+  }
+}
 
 }  // namespace rushlight::cpu

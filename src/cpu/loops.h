@@ -23,6 +23,9 @@ Loop find_arithmetic(Kernel kernel, DType compute);
 Loop find_comparison(Kernel kernel, DType compute);
 Loop find_choice(Kernel kernel, DType compute);
 Loop find_simple(Kernel kernel, DType compute);
+Loop find_exponential(Kernel kernel, DType compute);
+Loop find_activation(Kernel kernel, DType compute);
+Loop find_special(Kernel kernel, DType compute);
 
 /// A parameter, or its default if the caller left it out.
 template <class T>

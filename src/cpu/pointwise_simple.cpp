@@ -186,16 +186,6 @@ struct TanhBackward {
   T operator()(T grad, T y) const { return grad * (T(1) - y * y); }
 };
 
-/// Powers that are products, roots or quotients; anything else is left to the family of pow.
-template <class T>
-struct Cube {
-  T operator()(T x) const { return x * x * x; }
-};
-template <class T>
-struct ReciprocalSquare {
-  T operator()(T x) const { return T(1) / (x * x); }
-};
-
 Loop find_simple(Kernel kernel, DType dtype) {
   switch (kernel) {
     case Kernel::Fill: return find_fill(dtype);
