@@ -135,6 +135,9 @@ void check_in_place(const Tensor& tensor, const char* op);
 void check_inference_write(const Tensor& tensor);
 /// The in-place operation `node` has changed `tensor`: its history, and that of its base, follow.
 void rebase_history(const Tensor& tensor, const Ref<Node>& node);
+/// The operation `node` has changed the shape of `tensor`, and no bytes.
+void replace_history(const Tensor& tensor, const Ref<Node>& node);
+
 // Modes.
 
 bool grad_enabled();

@@ -148,6 +148,12 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
   tensor.grad_fn();  // made anew from the base's
 }
 
+void replace_history(const Tensor& tensor, const Ref<Node>& node) {
+  set_history(tensor, node, 0);
+  TensorImpl* impl = tensor.impl();
+  if (impl->is_view) impl->autograd->view->version = impl->version().writes;
+}
+
 }  // namespace autograd
 
 bool Tensor::view_requires_grad() const { return bool(grad_fn()); }

@@ -76,7 +76,10 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   if (info.view_of >= 0) mark_views(call, autograd::ViewOrigin::Default);
   if (target) {
     node->outputs.push_back(autograd::Meta(*target));
-    autograd::rebase_history(*target, node);
+    if (info.reshapes)
+      autograd::replace_history(*target, node);
+    else
+      autograd::rebase_history(*target, node);
   } else {
     for (size_t i = 0; i < call.results.tensors.size(); ++i) {
       const Tensor& result = call.results.tensors[i];
