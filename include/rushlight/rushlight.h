@@ -2,6 +2,7 @@
 // Everything a program needs: tensors, their operations, and autograd.
 
 #include <rushlight/autograd.h>
+#include <rushlight/indexing.h>
 #include <rushlight/operators.h>
 #include <rushlight/ops.h>
 #include <rushlight/tensor.h>

@@ -21,6 +21,7 @@ namespace rushlight {
 class Tensor;
 class TensorOrScalar;
 class Tensors;
+class Index;
 
 namespace autograd {
 class Node;
@@ -126,8 +127,11 @@ class Tensor {
   /// The text that Python's `repr` gives.
   std::string to_string() const;
 
-  // Indexing is x.index({...}), see <rushlight/indexing.h>; x[i] selects along the first dim.
+  // x[i] selects along the first dim; for the rest of Python's brackets see <rushlight/indexing.h>.
   Tensor operator[](int64_t index) const;
+  Tensor index(std::initializer_list<Index> indices) const;
+  const Tensor& index_put_(std::initializer_list<Index> indices, const TensorOrScalar& value) const;
+  const Tensor& index_put_(std::initializer_list<Index> indices, const Tensor& value) const;
 
   Tensor& operator+=(const TensorOrScalar& other);
   Tensor& operator-=(const TensorOrScalar& other);
