@@ -30,7 +30,7 @@ constexpr int64_t kChunk = 128 << 10;  // elements that make a task worth a thre
 constexpr int64_t kPackedRows = 8;     // rows of a tile of columns
 constexpr int64_t kShortRow = 32;      // shorter rows are better seen as columns
 
-enum Part { kInput, kOutput, kIndices, kPosition };  // operands of the loop
+enum Part { kInput, kOutput, kSecond, kPosition };  // operands of the loop
 
 /// Some dims of the loop, walked as one: innermost first.
 struct Space {
@@ -54,24 +54,29 @@ struct Space {
   int64_t count = 1;
 };
 
-bool needs_positions(Reduction reduction, const Operand* indices) {
-  return indices || reduction == Reduction::ArgMax || reduction == Reduction::ArgMin;
+const Reducer* find_reducer(Reduction reduction, DType compute, bool indices) {
+  const Reducer* reducer = cpu::find_sum(reduction, compute);
+  if (!reducer) reducer = cpu::find_extreme(reduction, compute, indices);
+  if (!reducer)
+    fail(ErrorKind::NotImplemented, "this reduction is not implemented for '", info(compute).spoken,
+         "'");
+  return reducer;
 }
 
 class Reduce {
  public:
-  Reduce(Reduction reduction, DType compute, std::span<const int64_t> shape, const Operand& input,
-         const Operand& output, const Operand* indices)
-      : reducer_(cpu::find_reducer(reduction, compute)),
+  /// `positions`: the reducer needs logical indices. `second` may be null.
+  Reduce(const Reducer* reducer, bool positions, DType compute, std::span<const int64_t> shape,
+         const Operand& input, const Operand& output, const Operand* second, cpu::Ending ending)
+      : reducer_(reducer),
         compute_(compute),
         input_(input),
         output_(output),
-        has_indices_(indices != nullptr),
+        second_(second ? *second : output),
+        has_second_(second != nullptr),
+        ending_(ending),
         positions_(shape.size()),
-        loop_(make_loop(reduction, shape, indices)) {
-    if (!reducer_)
-      fail(ErrorKind::NotImplemented, "this reduction is not implemented for '",
-           info(compute).spoken, "'");
+        loop_(make_loop(positions, shape)) {
     convert_ = cpu::find_convert(input.dtype, compute);
     direct_ = input.dtype == compute;
     choose_inner_dim();
@@ -79,6 +84,7 @@ class Reduce {
       if (d == inner_) continue;
       (reduced(d) ? reduced_ : kept_).add(d, loop_.sizes[d]);
     }
+    ending_.count = reduced_.count * (reduced(inner_) ? loop_.sizes[inner_] : 1);
   }
 
   void run() {
@@ -89,7 +95,7 @@ class Reduce {
   }
 
  private:
-  NdLoop make_loop(Reduction reduction, std::span<const int64_t> shape, const Operand* indices) {
+  NdLoop make_loop(bool track, std::span<const int64_t> shape) {
     int64_t step = 1;
     int reduced_dims = 0;
     for (size_t d = shape.size(); d-- > 0;) {
@@ -97,10 +103,9 @@ class Reduce {
       positions_[d] = is_reduced ? step : 0;
       if (is_reduced) step *= shape[d], ++reduced_dims;
     }
-    bool track = needs_positions(reduction, indices);
     // Positions are counted in bytes, so that strides are logical indices.
     Operand position{nullptr, DType::UInt8, track ? positions_.data() : output_.strides};
-    Operand list[] = {input_, output_, indices ? *indices : output_, position};
+    Operand list[] = {input_, output_, second_, position};
     // Several reduced dims with positions keep their order: the first of equals is the first there.
     NdLoop loop(shape, list, !track || reduced_dims <= 1);
     if (!track)
@@ -148,20 +153,25 @@ class Reduce {
     }
   }
 
-  void store(int64_t kept, const void* state) const {
-    alignas(8) char value[kMaxElement];
-    int64_t index = 0;
-    int64_t n = loop_.sizes[inner_] * reduced_.count;
-    reducer_->finish(state, n, value, &index);
-    char* target = loop_.data[kOutput] + kept_.offset(loop_, kOutput, kept);
-    if (reducer_->result == output_.dtype) {
-      std::memcpy(target, value, size_t(size_of(output_.dtype)));
-    } else {
-      void* pointers[2] = {target, value};
-      cpu::find_convert(reducer_->result, output_.dtype)(pointers, 1, {});
+  /// Stores `n` contiguous elements of dtype `from` as `part`, whose elements are `step` apart.
+  void store_part(Part part, DType from, const char* values, char* target, int64_t n,
+                  int64_t step) const {
+    DType to = part == kOutput ? output_.dtype : second_.dtype;
+    alignas(64) char converted[kColumns * kMaxElement];
+    if (from != to) {
+      void* pointers[2] = {converted, const_cast<char*>(values)};
+      cpu::find_convert(from, to)(pointers, n, {});
+      values = converted;
     }
-    if (has_indices_)
-      std::memcpy(loop_.data[kIndices] + kept_.offset(loop_, kIndices, kept), &index, 8);
+    cpu::copy_strided(size_of(to), n, values, size_of(to), target, step);
+  }
+
+  void store(int64_t kept, const void* state) const {
+    alignas(8) char value[kMaxElement], second[kMaxElement];
+    reducer_->finish(state, ending_, value, second);
+    auto target = [&](Part part) { return loop_.data[part] + kept_.offset(loop_, part, kept); };
+    store_part(kOutput, reducer_->result, value, target(kOutput), 1, 0);
+    if (has_second_) store_part(kSecond, reducer_->second, second, target(kSecond), 1, 0);
   }
 
   /// Task `t` of an output's rows: a part of one row if rows are long, else some whole rows.
@@ -255,22 +265,14 @@ class Reduce {
   }
 
   void store_columns(const void* states, int64_t kept, int64_t first, int64_t columns) const {
-    alignas(64) char values[kColumns * kMaxElement], converted[kColumns * kMaxElement];
-    alignas(64) int64_t indices[kColumns];
-    reducer_->finish_columns(states, columns, reduced_.count, values, indices);
-    const char* result = values;
-    if (reducer_->result != output_.dtype) {
-      void* pointers[2] = {converted, values};
-      cpu::find_convert(reducer_->result, output_.dtype)(pointers, columns, {});
-      result = converted;
-    }
-    int64_t size = size_of(output_.dtype);
-    char* target =
-        loop_.data[kOutput] + kept_.offset(loop_, kOutput, kept) + first * stride(kOutput);
-    cpu::copy_strided(size, columns, result, size, target, stride(kOutput));
-    if (!has_indices_) return;
-    target = loop_.data[kIndices] + kept_.offset(loop_, kIndices, kept) + first * stride(kIndices);
-    cpu::copy_strided(8, columns, reinterpret_cast<char*>(indices), 8, target, stride(kIndices));
+    alignas(64) char values[kColumns * kMaxElement], seconds[kColumns * kMaxElement];
+    reducer_->finish_columns(states, columns, ending_, values, seconds);
+    auto target = [&](Part part) {
+      return loop_.data[part] + kept_.offset(loop_, part, kept) + first * stride(part);
+    };
+    store_part(kOutput, reducer_->result, values, target(kOutput), columns, stride(kOutput));
+    if (has_second_)
+      store_part(kSecond, reducer_->second, seconds, target(kSecond), columns, stride(kSecond));
   }
 
   void run_columns() const {
@@ -319,8 +321,9 @@ class Reduce {
 
   const Reducer* reducer_;
   DType compute_;
-  Operand input_, output_;
-  bool has_indices_;
+  Operand input_, output_, second_;
+  bool has_second_;
+  cpu::Ending ending_;
   std::vector<int64_t> positions_;  // strides of the logical index
   NdLoop loop_;
   cpu::Loop convert_ = nullptr;
@@ -330,19 +333,24 @@ class Reduce {
 };
 
 /// Reducing nothing: every output gets the value of an untouched state.
-void fill_empty(Reduction reduction, DType compute, std::span<const int64_t> shape,
-                const Operand& output) {
-  const Reducer* reducer = cpu::find_reducer(reduction, compute);
-  check(reducer, "this reduction is not implemented for '", info(compute).spoken, "'");
+void fill_empty(const Reducer* reducer, cpu::Ending ending, std::span<const int64_t> shape,
+                const Operand& output, const Operand* second) {
   alignas(64) char state[kRowState];
-  alignas(8) char value[kMaxElement];
-  int64_t index = 0;
+  alignas(8) char value[kMaxElement], second_value[kMaxElement];
   reducer->start(state);
-  reducer->finish(state, 0, value, &index);
+  reducer->finish(state, ending, value, second_value);
   std::vector<int64_t> outputs(shape.begin(), shape.end()), zeros(shape.size(), 0);
   for (size_t d = 0; d < shape.size(); ++d)
     if (output.strides[d] == 0) outputs[d] = 1;
   run_copy(outputs, output, {value, reducer->result, zeros.data()});
+  if (second) run_copy(outputs, *second, {second_value, reducer->second, zeros.data()});
+}
+
+void run(const Reducer* reducer, bool positions, DType compute, std::span<const int64_t> shape,
+         const Operand& input, const Operand& output, const Operand* second, cpu::Ending ending) {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
+    return fill_empty(reducer, ending, shape, output, second);
+  Reduce(reducer, positions, compute, shape, input, output, second, ending).run();
 }
 
 }  // namespace
@@ -350,9 +358,21 @@ void fill_empty(Reduction reduction, DType compute, std::span<const int64_t> sha
 void run_reduce(Reduction reduction, DType compute, std::span<const int64_t> shape,
                 const Operand& input, const Operand& output, const Operand* indices) {
   if (is_half(compute)) compute = DType::Float32;
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
-    return fill_empty(reduction, compute, shape, output);
-  Reduce(reduction, compute, shape, input, output, indices).run();
+  const Reducer* reducer = find_reducer(reduction, compute, indices != nullptr);
+  bool positions = indices || reduction == Reduction::ArgMax || reduction == Reduction::ArgMin;
+  run(reducer, positions, compute, shape, input, output, indices, {.count = 0});
+}
+
+void run_variance(DType compute, std::span<const int64_t> shape, const Operand& input,
+                  double correction, bool square_root, const Operand& variance,
+                  const Operand* mean) {
+  if (is_half(compute)) compute = DType::Float32;
+  const Reducer* reducer = cpu::find_variance(compute);
+  if (!reducer)
+    fail(ErrorKind::Runtime, "std and var only support floating point and complex dtypes; got '",
+         info(compute).spoken, "'");
+  run(reducer, false, compute, shape, input, variance, mean,
+      {.count = 0, .correction = correction, .square_root = square_root});
 }
 
 }  // namespace rushlight

@@ -156,9 +156,9 @@ double total(const SumState& state) {
 }
 
 template <class T, bool mean>
-void finish_sum(const void* memory, int64_t count, void* value, int64_t*) {
+void finish_sum(const void* memory, const Ending& ending, void* value, void*) {
   double sum = total(*static_cast<const SumState*>(memory));
-  *static_cast<T*>(value) = T(mean ? sum / double(count) : sum);
+  *static_cast<T*>(value) = T(mean ? sum / double(ending.count) : sum);
 }
 
 // --- Columns of floats: sums[kColumns], then errors[kColumns] ---
@@ -214,22 +214,24 @@ void merge_sum_columns(void* into, const void* from, int64_t columns) {
 }
 
 template <class T, bool mean>
-void finish_sum_columns(const void* states, int64_t columns, int64_t count, void* values,
-                        int64_t*) {
+void finish_sum_columns(const void* states, int64_t columns, const Ending& ending, void* values,
+                        void*) {
   const double* sums = static_cast<const double*>(states);
   const double* errors = sums + kColumns;
   T* output = static_cast<T*>(values);
   for (int64_t c = 0; c < columns; ++c) {
     double sum = std::isfinite(errors[c]) ? sums[c] + errors[c] : sums[c];
-    output[c] = T(mean ? sum / double(count) : sum);
+    output[c] = T(mean ? sum / double(ending.count) : sum);
   }
 }
 
 template <class T, class Of, bool mean = false>
 constexpr Reducer kSum = {
-    dtype_of<T>,        start_sum,           sum_row<T, Of>,
-    merge_sum,          finish_sum<T, mean>, start_sum_columns,
-    sum_columns<T, Of>, merge_sum_columns,   finish_sum_columns<T, mean>,
+    dtype_of<T>,       DType::Int64,
+    start_sum,         sum_row<T, Of>,
+    merge_sum,         finish_sum<T, mean>,
+    start_sum_columns, sum_columns<T, Of>,
+    merge_sum_columns, finish_sum_columns<T, mean>,
 };
 
 // --- Exact folds: one accumulator that may be combined in any order ---
@@ -301,7 +303,7 @@ void merge_fold(void* into, const void* from) {
 }
 
 template <class Fold>
-void finish_fold(const void* memory, int64_t, void* value, int64_t*) {
+void finish_fold(const void* memory, const Ending&, void* value, void*) {
   using A = typename Fold::Accumulator;
   A lanes[kSums];
   std::memcpy(lanes, memory, sizeof(lanes));
@@ -335,7 +337,7 @@ void merge_fold_columns(void* into, const void* from, int64_t columns) {
 }
 
 template <class Fold>
-void finish_fold_columns(const void* states, int64_t columns, int64_t, void* values, int64_t*) {
+void finish_fold_columns(const void* states, int64_t columns, const Ending&, void* values, void*) {
   for (int64_t c = 0; c < columns; ++c)
     static_cast<typename Fold::Result*>(values)[c] =
         typename Fold::Result(static_cast<const typename Fold::Accumulator*>(states)[c]);
@@ -344,6 +346,7 @@ void finish_fold_columns(const void* states, int64_t columns, int64_t, void* val
 template <class T, class Fold>
 constexpr Reducer kFold = {
     dtype_of<typename Fold::Result>,
+    DType::Int64,
     start_fold<Fold>,
     fold_row<T, Fold>,
     merge_fold<Fold>,
@@ -413,7 +416,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace rushlight::cpu {
 HWY_EXPORT(find_sum);
-const Reducer* find_reducer(Reduction reduction, DType compute) {
+const Reducer* find_sum(Reduction reduction, DType compute) {
   return HWY_DYNAMIC_DISPATCH(find_sum)(reduction, compute);
 }
 }  // namespace rushlight::cpu

@@ -34,9 +34,9 @@ enum class Reduction : uint8_t {
 void run_reduce(Reduction reduction, DType compute, std::span<const int64_t> shape,
                 const Operand& input, const Operand& output, const Operand* indices = nullptr);
 
-/// Variance over the dims where `variance` has stride 0, by two passes: the sum of squared
-/// deviations over max(0, count - correction); its square root if `square_root`. `mean`, with the
-/// same reduced dims, is stored if not null. float32 inputs accumulate in float64.
+/// Variance over the dims where `variance` has stride 0: the sum of squared deviations over
+/// max(0, count - correction), or its square root. `mean`, with the same reduced dims, is stored if
+/// not null. Accumulates in float64, in one numerically sound pass; NaN for no elements.
 void run_variance(DType compute, std::span<const int64_t> shape, const Operand& input,
                   double correction, bool square_root, const Operand& variance,
                   const Operand* mean = nullptr);

@@ -147,6 +147,76 @@ TEST(Reduce, EmptySumsAndProducts) {
   EXPECT_TRUE(std::isnan(mean.array.get(0)));
 }
 
+TEST(Reduce, ExtremesAndTheirFirstPlaces) {
+  for_each_target([](SimdTarget target) {
+    for (const Case& c : kCases)
+      for (DType dtype : kAllDTypes)
+        for (bool largest : {true, false}) {
+          Array x(dtype, c.shape, c.strides);
+          x.randomise(6, -9, 9);
+          if (is_floating(dtype))  // a NaN here and there, ties everywhere
+            for (int64_t i = 0; i < count(c.shape); ++i)
+              x.set(i, i % 1777 == 1500 ? NAN : std::round(x.get(i)));
+          Reduced value(dtype, c), place(DType::Int64, c), argument(DType::Int64, c), alone = value;
+          Operand indices = place.operand();
+          auto reduction = largest ? Reduction::Max : Reduction::Min;
+          run_reduce(reduction, dtype, c.shape, x.operand(), value.operand(), &indices);
+          run_reduce(reduction, dtype, c.shape, x.operand(), alone.operand());
+          run_reduce(largest ? Reduction::ArgMax : Reduction::ArgMin, dtype, c.shape, x.operand(),
+                     argument.operand());
+          auto inputs = groups(c, value.shape);
+          for (size_t o = 0; o < inputs.size(); ++o) {
+            size_t best = 0;
+            for (size_t k = 0; k < inputs[o].size(); ++k) {
+              double a = x.get(inputs[o][k]), b = x.get(inputs[o][best]);
+              if (!std::isnan(b) && (std::isnan(a) || (largest ? a > b : a < b))) best = k;
+            }
+            double expected = x.get(inputs[o][best]);
+            auto same = [&](double y) { return y == expected || (y != y && expected != expected); };
+            int64_t at = int64_t(o);
+            ASSERT_TRUE(same(value.array.get(at)) && same(alone.array.get(at)))
+                << to_string_view(target) << " " << info(dtype).name << " case " << &c - kCases;
+            ASSERT_EQ(place.array.get(at), double(best))
+                << to_string_view(target) << " " << info(dtype).name << " case " << &c - kCases;
+            ASSERT_EQ(argument.array.get(at), double(best));
+          }
+        }
+  });
+}
+
+TEST(Reduce, VarianceAndMean) {
+  for_each_target([](SimdTarget target) {
+    for (const Case& c : kCases)
+      for (DType dtype : {DType::Float16, DType::Float32, DType::Float64})
+        for (double correction : {0.0, 1.0}) {
+          Array x(dtype, c.shape, c.strides);
+          x.randomise(8, 90, 110);
+          DType result = dtype == DType::Float64 ? dtype : DType::Float32;
+          Reduced variance(result, c), mean = variance, deviation = variance;
+          Operand means = mean.operand();
+          run_variance(dtype, c.shape, x.operand(), correction, false, variance.operand(), &means);
+          run_variance(dtype, c.shape, x.operand(), correction, true, deviation.operand());
+          auto inputs = groups(c, variance.shape);
+          double precision = dtype == DType::Float64 ? 1e-13 : 2e-7;
+          for (size_t o = 0; o < inputs.size(); ++o) {
+            long double n = inputs[o].size(), sum = 0, spread = 0;
+            for (int64_t i : inputs[o]) sum += x.get(i);
+            for (int64_t i : inputs[o]) spread += (x.get(i) - sum / n) * (x.get(i) - sum / n);
+            double exact = double(spread / std::max<long double>(0, n - correction));
+            double got = variance.array.get(int64_t(o)), root = deviation.array.get(int64_t(o));
+            if (std::isnan(exact)) {
+              ASSERT_TRUE(std::isnan(got) && std::isnan(root));
+              continue;
+            }
+            ASSERT_NEAR(got, exact, exact * precision)
+                << to_string_view(target) << " " << info(dtype).name << " case " << &c - kCases;
+            ASSERT_NEAR(root, std::sqrt(exact), std::sqrt(exact) * precision);
+            ASSERT_NEAR(mean.array.get(int64_t(o)), double(sum / n), 110 * precision);
+          }
+        }
+  });
+}
+
 TEST(Reduce, SameBitsOnEveryThreadCountAndFmaTarget) {
   const Reduction sums[] = {Reduction::Sum, Reduction::Mean, Reduction::SumOfSquares,
                             Reduction::Prod};
@@ -159,8 +229,11 @@ TEST(Reduce, SameBitsOnEveryThreadCountAndFmaTarget) {
         for_each_target([&](SimdTarget target) {
           if (target == SimdTarget::Baseline) return;
           for_each_thread_count([&](int threads) {
-            Reduced output(dtype, c);
+            Reduced output(dtype, c), spread(dtype, c);
             run_reduce(reduction, dtype, c.shape, x.operand(), output.operand());
+            run_variance(dtype, c.shape, x.operand(), 1, false, spread.operand());
+            auto& bytes = output.array.bytes;
+            bytes.insert(bytes.end(), spread.array.bytes.begin(), spread.array.bytes.end());
             if (first.empty()) first = output.array.bytes;
             ASSERT_EQ(output.array.bytes, first) << to_string_view(target) << " " << threads;
           });
