@@ -5,4 +5,5 @@
 #include <rushlight/indexing.h>
 #include <rushlight/operators.h>
 #include <rushlight/ops.h>
+#include <rushlight/print.h>
 #include <rushlight/tensor.h>
