@@ -126,6 +126,10 @@ class Entry:
         if identifier != expected:
             raise SystemExit(f"opgen: op::{identifier} has the schema of op::{expected}")
 
+    def is_function(self):
+        # Those whose method has another name are reached by a function alone.
+        return "method-only" not in self.variants or not self.is_method()
+
     def cpp_name(self):
         return RENAMED.get(self.name, self.name)
 
@@ -194,7 +198,7 @@ def header(entries):
     text = "#pragma once\n// Made from the op table by tools/opgen.py.\n\n#include <rushlight/tensor.h>\n\n"
     text += "namespace rushlight {\n\n"
     for e in entries:
-        for name, result, _, doc in e.forms():
+        for name, result, _, doc in e.forms() if e.is_function() else ():
             text += comment(doc) + f"{result} {name}({e.signature(e.parameters, True)});\n"
     return text + "\n}  // namespace rushlight\n"
 
@@ -226,7 +230,8 @@ def bodies(entries):
                 if e.parameters
                 else ("const Value* arguments = nullptr;")
             )
-            text += f"{result} {name}({e.signature(e.parameters, False)}) {{\n  {array}\n  {collect(call)}\n}}\n"
+            if e.is_function():
+                text += f"{result} {name}({e.signature(e.parameters, False)}) {{\n  {array}\n  {collect(call)}\n}}\n"
             if e.is_method():
                 array = f"const Value arguments[] = {{{e.values('*this')}}};"
                 text += (

@@ -4,6 +4,7 @@
 #include <rushlight/operators.h>
 
 #include "ops/op_node.h"
+#include "ops/pointwise.h"
 
 namespace rushlight {
 
@@ -46,6 +47,7 @@ void run_forward(Call& call) {
   if (result.is_same(*call.destination)) return;
   // The forward made a new tensor: its elements replace the destination's.
   const Tensor& target = *call.destination;
+  check_can_cast(result.dtype(), target.dtype());
   check(same(result.shape(), target.shape()), "output with shape ", to_string(target.shape()),
         " doesn't match the broadcast shape ", to_string(result.shape()));
   copy_elements(target, result);
@@ -100,6 +102,7 @@ void call(const Op& op, const Value* arguments, Results& results, const Tensor* 
   if (info.composite) {
     op.compose(call);
     if (destination && !results.tensors[0].is_same(*destination)) {
+      check_can_cast(results.tensors[0].dtype(), destination->dtype());
       // Through an operation of its own, so that the write is recorded.
       const Value copy[] = {*destination, results.tensors[0], false};
       results.tensors[0] = *destination;
@@ -154,7 +157,9 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
         lists.push_back(Dims(value.ints()));
         arguments.push_back(Value(Ints(lists.back())));
         break;
-      case Value::Kind::Text:  // texts are options that name a mode; the forward has used them
+      case Value::Kind::Text:  // texts name one of a few options: their hash tells them apart
+        arguments.push_back(int64_t(Name::of(value.text())));
+        break;
       case Value::Kind::Scalars:
       case Value::Kind::Generator: arguments.push_back(Value()); break;
       default: arguments.push_back(value);
@@ -337,6 +342,10 @@ bool Backward::needs_edge(size_t edge) const { return node_.needs(edge); }
 int Backward::edge_of(Name name) const {
   auto [first, count] = edges_of(name);
   return count == 1 && needs_edge(first) ? int(first) : -1;
+}
+
+void Backward::refuse() const {
+  fail(ErrorKind::Runtime, "derivative for ", node_.op.info->schema.name, " is not implemented");
 }
 
 bool Backward::needs(Name name) const { return edge_of(name) >= 0; }

@@ -77,6 +77,8 @@ void parse_variants(const Op& op, OpInfo& info) {
       info.is_nn = true, info.is_method = info.is_function = false;
     else if (variant == "reshapes")
       info.reshapes = true;
+    else if (variant == "also-nn")
+      info.is_nn = true;
     else if (variant == "private")
       info.is_private = true, info.is_method = info.is_function = false;
     else

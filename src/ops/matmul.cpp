@@ -65,7 +65,7 @@ Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
   return result;
 }
 
-Tensor multiply(const Tensor& a, const Tensor& b) {
+Tensor multiply_all(const Tensor& a, const Tensor& b) {
   check(a.dim() == 2, "self must be a matrix; got the shape ", to_string(a.shape()));
   check(b.dim() == 2, "mat2 must be a matrix; got the shape ", to_string(b.shape()));
   check_multiply(a, b);
@@ -211,7 +211,7 @@ constinit const Op op::mm = {
     .schema = "mm(Tensor input, Tensor mat2) -> Tensor",
     .doc = "The product of two matrices, (n, k) and (k, m).",
     .examples = "mm(randn(3, 4), randn(4, 2))\nmm(randn(4, 3).t(), randn(2, 4).t())",
-    .forward = run([](const Tensor& a, const Tensor& b) { return multiply(a, b); }),
+    .forward = run([](const Tensor& a, const Tensor& b) { return multiply_all(a, b); }),
     .save = "input for mat2, mat2 for input",
     .backward =
         [](Backward& b) {

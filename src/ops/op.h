@@ -58,8 +58,8 @@ struct Op {
   const char* doc;
   /// One call a line, in Python; each is documentation and test.
   const char* examples;
-  /// Besides function and method: "in-place"; or "function-only", "method-only", "nn", "private".
-  /// "reshapes" for t_() and its kin.
+  /// Besides function and method: "in-place", "also-nn" (lives in nn.functional too); or
+  /// "function-only", "method-only", "nn", "private". "reshapes" for t_() and its kin.
   const char* variants = "";
   /// Computes the results from plain data; exactly one of `forward` and `compose` is given.
   Forward forward = nullptr;
@@ -164,6 +164,8 @@ class Backward {
   }
   int64_t integer(Name name) const { return argument<int64_t>(name); }
   bool flag(Name name) const { return argument<bool>(name); }
+  /// True if the text argument `name` is `option`.
+  bool option(Name name, Name option) const { return given(name) && integer(name) == option.hash; }
   Scalar scalar(Name name) const { return argument<Scalar>(name); }
   Ints ints(Name name) const { return value(name).ints(); }
   bool given(Name name) const;
@@ -173,6 +175,8 @@ class Backward {
   DType dtype(Name name) const;
   std::span<const autograd::Meta> metas(Name list) const;
   bool needs(Name name) const;
+  /// Throws: the operation has no derivative.
+  [[noreturn]] void refuse() const;
 
   /// Sets the gradient of a parameter to what `formula` returns; it is run only if that is needed.
   template <class Formula>

@@ -2,6 +2,8 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -245,23 +247,28 @@ Tensor Pointwise::run(std::span<const Value> operands, std::span<const Param> pa
   return Prepared(*this, operands).run(params);
 }
 
-void pointwise_forward(Call& call, Kernel kernel, Result kind) {
+void pointwise_forward(Call& call, Kernel kernel, Result kind, size_t inputs) {
   const Schema& schema = call.op.info->schema;
   Value operands[kMaxOperands];
   Param params[4] = {0, 0, 0, 0};
+  Scalar numbers[4];
   size_t operand_count = 0, param_count = 0;
   for (size_t i = 0; i < schema.parameters.size(); ++i) {
     Type type = schema.parameters[i].type;
-    bool is_operand = type == Type::Tensor || type == Type::TensorOrScalar;
+    bool is_operand = i < inputs || type == Type::Tensor || type == Type::TensorOrScalar;
     if (is_operand)
       operands[operand_count++] = call.arguments[i];
     else
-      params[param_count++] = to_param(call.arguments[i].scalar());
+      numbers[param_count++] = call.arguments[i].scalar();
   }
   DType compute = promote_operands({operands, operand_count});
   bool wants_floating = kind == Result::Floating || kind == Result::FloatingBoolean;
   if (wants_floating && !is_floating(compute)) compute = default_dtype();
   bool boolean = kind == Result::Boolean || kind == Result::FloatingBoolean;
+  for (size_t i = 0; i < param_count; ++i) {
+    params[i] = to_param(numbers[i]);
+    if (!(numbers[i] == 1)) check_fits(numbers[i], compute);
+  }
   Pointwise pointwise{kernel, compute, boolean ? DType::Bool : compute, call.destination};
   if (call.destination && boolean) pointwise.result = call.destination->dtype();
   call.results.tensors.push_back(pointwise.run({operands, operand_count}, {params, param_count}));

@@ -52,12 +52,13 @@ Tensor make_like(const Tensor& tensor, DType dtype);
 Param to_param(const Scalar& scalar);
 
 /// Forward of an operation whose tensor parameters are the kernel's inputs and whose numbers are
-/// the kernel's parameters, both in order.
-void pointwise_forward(Call& call, Kernel kernel, Result result);
+/// the kernel's parameters, both in order. `operands`: how many of the first parameters are inputs
+/// whatever their type; 0: those that are or may be tensors.
+void pointwise_forward(Call& call, Kernel kernel, Result result, size_t operands = 0);
 
-template <Kernel kernel, Result result = Result::Promoted>
+template <Kernel kernel, Result result = Result::Promoted, size_t operands = 0>
 void pointwise(Call& call) {
-  pointwise_forward(call, kernel, result);
+  pointwise_forward(call, kernel, result, operands);
 }
 
 }  // namespace rushlight

@@ -1,0 +1,233 @@
+// Rounding, magnitudes and signs.
+
+#include <rushlight/operators.h>
+
+#include "ops/forms.h"
+#include "ops/pointwise.h"
+
+#include <limits>
+
+namespace rushlight {
+
+namespace {
+
+/// Integers are already round.
+template <Kernel kernel>
+void round_with(Call& call) {
+  bool integral = is_integral(call.arguments[0].tensor().dtype());
+  pointwise_forward(call, integral ? Kernel::Copy : kernel, Result::Promoted);
+}
+
+void round_to_decimals(Call& call) {
+  DType dtype = call.arguments[0].tensor().dtype();
+  check(is_floating(dtype), ErrorKind::NotImplemented, "\"round_cpu\" not implemented for '",
+        info(dtype).spoken, "'");
+  pointwise_forward(call, Kernel::Round, Result::Promoted);
+}
+
+/// A bool is its own sign.
+void sign_forward(Call& call) {
+  bool boolean = call.arguments[0].tensor().dtype() == DType::Bool;
+  pointwise_forward(call, boolean ? Kernel::Copy : Kernel::Sign, Result::Promoted);
+}
+
+/// Of functions made of steps.
+void no_slope(Backward& b) {
+  b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); });
+}
+
+void copysign_backward(Backward& b) {
+  Tensor input = b.saved("input");
+  b.wrt("input", [&] { return masked(b.grad() * (b.saved("result") / input), input != 0); });
+  b.wrt("other", [&] { return rushlight::zeros_like(b.grad()); });
+}
+
+double largest_finite(DType dtype) {
+  switch (dtype) {
+    case DType::Float16: return 65504;
+    case DType::BFloat16: return 0x1.fep127;
+    case DType::Float32: return std::numeric_limits<float>::max();
+    default: return std::numeric_limits<double>::max();
+  }
+}
+
+constexpr auto replace_special = [](const Tensor& input, std::optional<double> nan,
+                                    std::optional<double> posinf, std::optional<double> neginf) {
+  if (!is_floating(input.dtype())) return rushlight::clone(input);
+  double largest = largest_finite(input.dtype());
+  Tensor result = rushlight::where(input.isnan(), nan.value_or(0), input);
+  result = rushlight::where(input.isposinf(), posinf.value_or(largest), result);
+  return rushlight::where(input.isneginf(), neginf.value_or(-largest), result);
+};
+
+}  // namespace
+
+constinit const Op op::floor = {
+    .schema = "floor(Tensor input) -> Tensor",
+    .doc = "The largest integer not above the element.",
+    .examples = "floor(randn(3, 4))",
+    .variants = "in-place",
+    .forward = round_with<Kernel::Floor>,
+    .backward = no_slope,
+};
+
+constinit const Op op::ceil = {
+    .schema = "ceil(Tensor input) -> Tensor",
+    .doc = "The smallest integer not below the element.",
+    .examples = "ceil(randn(3, 4))",
+    .variants = "in-place",
+    .forward = round_with<Kernel::Ceil>,
+    .backward = no_slope,
+};
+
+constinit const Op op::round = {
+    .schema = "round(Tensor input) -> Tensor",
+    .doc = "The nearest integer; of two, the even one.",
+    .examples = "round(randn(3, 4) * 10)",
+    .variants = "in-place",
+    .forward = round_with<Kernel::Round>,
+    .backward = no_slope,
+};
+
+constinit const Op op::round_decimals = {
+    .schema = "round.decimals(Tensor input, *, int decimals) -> Tensor",
+    .doc = "Rounded to `decimals` places after (negative: before) the point.",
+    .examples = "round(randn(3, 4), decimals=2)\nround(randn(3, 4) * 1000, decimals=-2)",
+    .variants = "in-place",
+    .forward = round_to_decimals,
+    .backward = no_slope,
+    .node = "RoundBackward1",
+};
+
+constinit const Op op::trunc = {
+    .schema = "trunc(Tensor input) -> Tensor",
+    .doc = "The element without its fraction.",
+    .examples = "trunc(randn(3, 4) * 3)",
+    .variants = "in-place",
+    .forward = round_with<Kernel::Trunc>,
+    .backward = no_slope,
+};
+
+constinit const Op op::fix = {
+    .schema = "fix(Tensor input) -> Tensor",
+    .doc = "Another name of `trunc`.",
+    .examples = "fix(randn(3, 4) * 3)",
+    .variants = "in-place",
+    .compose = same_as<op::trunc>,
+};
+
+constinit const Op op::frac = {
+    .schema = "frac(Tensor input) -> Tensor",
+    .doc = "The fraction: `input - trunc(input)`.",
+    .examples = "frac(randn(3, 4) * 3)",
+    .variants = "in-place",
+    .forward = pointwise<Kernel::Frac>,
+    .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad(); }); },
+};
+
+constinit const Op op::abs = {
+    .schema = "abs(Tensor input) -> Tensor",
+    .doc = "The magnitude of each element.",
+    .examples = "abs(randn(3, 4))",
+    .variants = "in-place",
+    .forward = pointwise<Kernel::Abs>,
+    .save = "input",
+    .backward =
+        [](Backward& b) { b.wrt("input", [&] { return b.grad() * b.saved("input").sgn(); }); },
+};
+
+constinit const Op op::absolute = {
+    .schema = "absolute(Tensor input) -> Tensor",
+    .doc = "Another name of `abs`.",
+    .examples = "absolute(randn(3, 4))",
+    .variants = "in-place",
+    .compose = same_as<op::abs>,
+};
+
+constinit const Op op::sign = {
+    .schema = "sign(Tensor input) -> Tensor",
+    .doc = "-1, 0 or 1 by the sign of each element; 0 of NaN.",
+    .examples = "sign(randn(3, 4))",
+    .variants = "in-place",
+    .forward = sign_forward,
+    .backward = no_slope,
+};
+
+constinit const Op op::sgn = {
+    .schema = "sgn(Tensor input) -> Tensor",
+    .doc = "The sign of each element, as `sign`.",
+    .examples = "sgn(randn(3, 4))",
+    .variants = "in-place",
+    .forward = sign_forward,
+    .backward = no_slope,
+};
+
+constinit const Op op::signbit = {
+    .schema = "signbit(Tensor input) -> Tensor",
+    .doc = "True where the sign bit is set: of negative elements, of -0.0 too.",
+    .examples = "signbit(randn(3, 4))",
+    .forward = pointwise<Kernel::SignBit, Result::Boolean>,
+};
+
+constinit const Op op::copysign_Tensor = {
+    .schema = "copysign.Tensor(Tensor input, Tensor other) -> Tensor",
+    .doc = "The magnitude of `input` with the sign of `other`.",
+    .examples = "copysign(randn(3, 4), randn(4))",
+    .variants = "in-place",
+    .forward = pointwise<Kernel::Copysign, Result::Floating>,
+    .save = "input, result",
+    .backward = copysign_backward,
+};
+
+constinit const Op op::copysign_Scalar = {
+    .schema = "copysign.Scalar(Tensor input, Scalar other) -> Tensor",
+    .doc = "The magnitude of `input` with the sign of `other`.",
+    .examples = "copysign(randn(3, 4), -1.0)",
+    .variants = "in-place",
+    .forward = pointwise<Kernel::Copysign, Result::Floating, 2>,
+    .save = "input, result",
+    .backward = copysign_backward,
+    .node = "CopysignBackward1",
+};
+
+constinit const Op op::nextafter = {
+    .schema = "nextafter(Tensor input, Tensor other) -> Tensor",
+    .doc = "The next number after `input` that the dtype can hold, in the direction of `other`.",
+    .examples = "nextafter(randn(3, 4), randn(4))",
+    .variants = "in-place",
+    .forward = pointwise<Kernel::Nextafter>,
+    .backward = not_differentiable,
+};
+
+constinit const Op op::heaviside = {
+    .schema = "heaviside(Tensor input, Tensor values) -> Tensor",
+    .doc = "0 where `input` is negative, 1 where it is positive, `values` where it is 0.",
+    .examples = "heaviside(randn(3, 4), rand(4))",
+    .variants = "in-place",
+    .forward = run([](const Tensor& input, const Tensor& values) {
+      check(input.dtype() == values.dtype(),
+            "heaviside is not yet implemented for tensors with different dtypes.");
+      return rushlight::where(input.eq(0), values, input.gt(0).to(input.dtype()));
+    }),
+    .backward = not_differentiable,
+    .node = "NotImplemented",
+};
+
+constinit const Op op::nan_to_num = {
+    .schema =
+        "nan_to_num(Tensor input, float? nan=None, float? posinf=None, float? neginf=None) -> "
+        "Tensor",
+    .doc =
+        "NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest and smallest "
+        "finite numbers of the dtype).",
+    .examples = "nan_to_num(randn(3, 4).log())\nnan_to_num(randn(3).log(), 1.0, 2.0, -3.0)",
+    .variants = "in-place",
+    .forward = run(replace_special),
+    .save = "input",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] { return masked(b.grad(), b.saved("input").isfinite()); });
+        },
+};
+
+}  // namespace rushlight
