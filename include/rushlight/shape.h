@@ -14,16 +14,28 @@ namespace rushlight {
 /// Owned list of sizes or dims; no allocation up to five.
 using Dims = SmallVector<int64_t, 5>;
 
-/// Borrowed list of integers: takes `3`, `{2, 3}`, a Dims, a vector or a span.
+/// Borrowed list of integers: takes `3`, `{2, 3}`, a Dims, a vector or a span. A single number it
+/// holds itself, so that `x.sum(1)` outlives the conversion of the 1.
 class Ints : public std::span<const int64_t> {
  public:
-  using std::span<const int64_t>::span;
-  Ints(std::span<const int64_t> span) : std::span<const int64_t>(span) {}
-  Ints(const Dims& dims) : std::span<const int64_t>(dims.data(), dims.size()) {}
-  Ints(const std::vector<int64_t>& list) : std::span<const int64_t>(list) {}
-  Ints(std::initializer_list<int64_t> list) : std::span<const int64_t>(list.begin(), list.size()) {}
-  /// One value; it must outlive the call, as a temporary argument does.
-  Ints(const int64_t& value) : std::span<const int64_t>(&value, 1) {}
+  using Span = std::span<const int64_t>;
+  using Span::Span;
+  Ints(Span span) : Span(span) {}
+  Ints(const Dims& dims) : Span(dims.data(), dims.size()) {}
+  Ints(const std::vector<int64_t>& list) : Span(list) {}
+  Ints(std::initializer_list<int64_t> list) : Span(list.begin(), list.size()) {}
+  Ints(int64_t value) : Span(&value_, 1), value_(value) {}
+  Ints(const Ints& other)
+      : Span(other.data() == &other.value_ ? &value_ : other.data(), other.size()),
+        value_(other.value_) {}
+  Ints& operator=(const Ints& other) {
+    value_ = other.value_;
+    Span::operator=(other.data() == &other.value_ ? Span(&value_, 1) : Span(other));
+    return *this;
+  }
+
+ private:
+  int64_t value_ = 0;
 };
 
 inline bool same(std::span<const int64_t> a, std::span<const int64_t> b) {

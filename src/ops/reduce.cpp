@@ -8,6 +8,13 @@
 
 namespace rushlight {
 
+namespace {
+
+/// Strides of a result that all dims reduce to.
+constexpr int64_t kZeros[8] = {};
+
+}  // namespace
+
 Reduced reduced_layout(const Tensor& input, std::span<const int64_t> dims, bool keepdim) {
   Reduced reduced{wrap_dims(dims, input.dim()), {}, {}};
   for (size_t i = 0; i < input.shape().size(); ++i) {
@@ -27,6 +34,13 @@ Reduced reduced_layout(const Tensor& input, std::span<const int64_t> dims, bool 
 
 Tensor reduce(Reduction reduction, const Tensor& input, std::span<const int64_t> dims, bool keepdim,
               DType compute, DType result_dtype) {
+  if (dims.empty() && !keepdim && input.dim() <= int64_t(std::size(kZeros))) [[likely]] {
+    Tensor result = make_tensor({}, result_dtype, input.device());
+    if (input.impl()->device == DeviceType::Meta) return result;
+    run_reduce(reduction, compute, input.shape(), operand_of(input),
+               {result.data(), result_dtype, kZeros});
+    return result;
+  }
   Reduced reduced = reduced_layout(input, dims, keepdim);
   Tensor result = make_tensor(reduced.shape, result_dtype, input.device());
   if (input.impl()->device == DeviceType::Meta) return result;
@@ -47,12 +61,53 @@ Tensor unreduce(const Tensor& tensor, std::span<const int64_t> shape, std::span<
   return result.expand(Ints(shape));
 }
 
+namespace {
+
+DType sum_dtype(const Tensor& input, std::optional<DType> dtype) {
+  return dtype.value_or(is_floating(input.dtype()) ? input.dtype() : DType::Int64);
+}
+
+DType mean_dtype(const Tensor& input, std::optional<DType> dtype) {
+  DType result = dtype.value_or(input.dtype());
+  check(is_floating(result), "mean(): could not infer output dtype. ", dtype ? "Optional" : "Input",
+        " dtype must be either a floating point or complex dtype. Got: ", info(result).spoken,
+        "; convert first, as in x.float().mean()");
+  return result;
+}
+
+/// any() and all() of uint8 stay uint8, as they were before there was a bool.
+DType truth_dtype(const Tensor& input) {
+  return input.dtype() == DType::UInt8 ? DType::UInt8 : DType::Bool;
+}
+
+Tensor truth(Reduction reduction, const Tensor& input, std::span<const int64_t> dims,
+             bool keepdim) {
+  return reduce(reduction, input, dims, keepdim, input.dtype(), truth_dtype(input));
+}
+
+/// Number of elements of `shape` that go into one of the result.
+int64_t reduced_count(std::span<const int64_t> shape, std::span<const int64_t> dims) {
+  Dims flags = wrap_dims(dims, int64_t(shape.size()));
+  int64_t count = 1;
+  for (size_t i = 0; i < shape.size(); ++i) count *= flags[i] ? shape[i] : 1;
+  return count;
+}
+
+/// An optional list of dims of a recorded call; none given means all.
+Ints recorded_dims(const Backward& b) { return b.given("dim") ? b.ints("dim") : Ints(); }
+
+Tensor unreduced(Backward& b, const Tensor& tensor) {
+  return unreduce(tensor, b.shape("input"), recorded_dims(b), b.flag("keepdim"));
+}
+
+}  // namespace
+
 constinit const Op op::sum = {
     .schema = "sum(Tensor input, *, dtype? dtype=None) -> Tensor",
     .doc = "The sum of all elements; integers sum in int64.",
-    .examples = "sum(randn(3, 4))",
+    .examples = "sum(randn(3, 4))\nsum(randn(3, 4), dtype=float64)",
     .forward = run([](const Tensor& input, std::optional<DType> dtype) {
-      DType result = dtype.value_or(is_floating(input.dtype()) ? input.dtype() : DType::Int64);
+      DType result = sum_dtype(input, dtype);
       return reduce(Reduction::Sum, input, {}, false, result, result);
     }),
     .backward =
@@ -67,16 +122,109 @@ constinit const Op op::sum_dim_IntList = {
     .examples = "sum(randn(3, 4), 1)\nsum(randn(2, 3, 4), (0, -1), keepdim=True)",
     .forward = run(
         [](const Tensor& input, std::optional<Ints> dim, bool keepdim, std::optional<DType> dtype) {
-          DType result = dtype.value_or(is_floating(input.dtype()) ? input.dtype() : DType::Int64);
+          DType result = sum_dtype(input, dtype);
           return reduce(Reduction::Sum, input, dim.value_or(Ints()), keepdim, result, result);
+        }),
+    .backward = [](Backward& b) { b.wrt("input", [&] { return unreduced(b, b.grad()); }); },
+    .node = "SumBackward1",
+};
+
+constinit const Op op::nansum = {
+    .schema =
+        "nansum(Tensor input, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> "
+        "Tensor",
+    .doc = "The sum over the dims given (all if none), in which NaN counts as 0.",
+    .examples = "nansum(randn(3, 4))\nnansum(randn(3, 4), 1, keepdim=True)",
+    .forward = run(
+        [](const Tensor& input, std::optional<Ints> dim, bool keepdim, std::optional<DType> dtype) {
+          DType result = sum_dtype(input, dtype);
+          return reduce(is_floating(input.dtype()) ? Reduction::NanSum : Reduction::Sum, input,
+                        dim.value_or(Ints()), keepdim, result, result);
+        }),
+    .save = "input",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input",
+                [&] { return unreduced(b, b.grad()) * b.saved("input").isnan().logical_not(); });
+        },
+};
+
+constinit const Op op::mean = {
+    .schema = "mean(Tensor input, *, dtype? dtype=None) -> Tensor",
+    .doc = "The mean of all elements, of a floating dtype.",
+    .examples = "mean(randn(3, 4))\nmean(randn(3, 4), dtype=float64)",
+    .forward = run([](const Tensor& input, std::optional<DType> dtype) {
+      DType result = mean_dtype(input, dtype);
+      return reduce(Reduction::Mean, input, {}, false, result, result);
+    }),
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] {
+            Ints shape = b.shape("input");
+            return (b.grad() / count_elements(shape)).expand(shape);
+          });
+        },
+};
+
+constinit const Op op::mean_dim = {
+    .schema =
+        "mean.dim(Tensor input, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
+    .doc = "The mean over the dims given (all if none).",
+    .examples = "mean(randn(3, 4), 1)\nmean(randn(2, 3, 4), (0, -1), keepdim=True)",
+    .forward = run(
+        [](const Tensor& input, std::optional<Ints> dim, bool keepdim, std::optional<DType> dtype) {
+          DType result = mean_dtype(input, dtype);
+          return reduce(Reduction::Mean, input, dim.value_or(Ints()), keepdim, result, result);
         }),
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
-            return unreduce(b.grad(), b.shape("input"), b.ints("dim"), b.flag("keepdim"));
+            return unreduced(b, b.grad() / reduced_count(b.shape("input"), recorded_dims(b)));
           });
         },
-    .node = "SumBackward1",
+    .node = "MeanBackward1",
+};
+
+constinit const Op op::any = {
+    .schema = "any(Tensor input) -> Tensor",
+    .doc = "Whether any element is not zero.",
+    .examples = "any(randn(3, 4))",
+    .forward = run([](const Tensor& input) { return truth(Reduction::Any, input, {}, false); }),
+};
+
+constinit const Op op::any_dims = {
+    .schema = "any.dims(Tensor input, int[1]? dim, bool keepdim=False) -> Tensor",
+    .doc = "Whether any element along the dims given (all if none) is not zero.",
+    .examples = "any(randn(3, 4), 1)\nany(randn(2, 3, 4), (0, -1), keepdim=True)",
+    .forward = run([](const Tensor& input, std::optional<Ints> dim, bool keepdim) {
+      return truth(Reduction::Any, input, dim.value_or(Ints()), keepdim);
+    }),
+};
+
+constinit const Op op::all = {
+    .schema = "all(Tensor input) -> Tensor",
+    .doc = "Whether no element is zero.",
+    .examples = "all(randn(3, 4))",
+    .forward = run([](const Tensor& input) { return truth(Reduction::All, input, {}, false); }),
+};
+
+constinit const Op op::all_dims = {
+    .schema = "all.dims(Tensor input, int[1]? dim, bool keepdim=False) -> Tensor",
+    .doc = "Whether no element along the dims given (all if none) is zero.",
+    .examples = "all(randn(3, 4), 1)\nall(randn(2, 3, 4), (0, -1), keepdim=True)",
+    .forward = run([](const Tensor& input, std::optional<Ints> dim, bool keepdim) {
+      return truth(Reduction::All, input, dim.value_or(Ints()), keepdim);
+    }),
+};
+
+constinit const Op op::count_nonzero = {
+    .schema = "count_nonzero(Tensor input, int[1]? dim=None) -> Tensor",
+    .doc = "How many elements are not zero, along the dims given (all if none).",
+    .examples = "count_nonzero(randn(3, 4))\ncount_nonzero(randn(3, 4), 1)",
+    .forward = run([](const Tensor& input, std::optional<Ints> dim) {
+      return reduce(Reduction::CountNonzero, input, dim.value_or(Ints()), false, input.dtype(),
+                    DType::Int64);
+    }),
 };
 
 constinit const Op op::sum_to_size = {

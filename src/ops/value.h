@@ -48,7 +48,7 @@ class Value {
   Value(const TensorOrScalar& either) {
     *this = either.is_tensor() ? Value(either.tensor()) : Value(either.scalar());
   }
-  Value(Ints ints) : kind_(Kind::Ints), pointer_(ints.data()), size_(ints.size()) {}
+  Value(const Ints& ints) : kind_(Kind::Ints), pointer_(ints.data()), size_(ints.size()) {}
   Value(Tensors list) : kind_(Kind::Tensors), pointer_(list.data()), size_(list.size()) {}
   Value(std::span<const Scalar> list)
       : kind_(Kind::Scalars), pointer_(list.data()), size_(list.size()) {}

@@ -1,3 +1,0 @@
-"""The recorded graph."""
-
-from rushlight._C import Node  # noqa: F401

@@ -1,0 +1,514 @@
+// Sums of products over named dims: einsum and what is written with it.
+
+#include <rushlight/operators.h>
+
+#include "ops/op.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace rushlight {
+
+namespace {
+
+constexpr int kEllipsis = 52;  // the label of the first dim of '...'; letters are 0 to 51
+constexpr int kLabels = kEllipsis + 64;
+
+using Labels = std::vector<int>;
+
+int label_of(char c) { return c >= 'a' ? c - 'a' + 26 : c - 'A'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+char letter_of(int label) { return char(label < 26 ? 'A' + label : 'a' + label - 26); }
+
+/// One operand's labels; the place of its '...' or -1.
+struct Subscripts {
+  Labels labels;
+  int64_t ellipsis = -1;
+};
+
+/// An einsum equation taken apart.
+struct Equation {
+  std::vector<Subscripts> inputs;
+  Subscripts output;
+  bool has_output = false;
+
+  explicit Equation(std::string_view text) {
+    inputs.emplace_back();
+    Subscripts* current = &inputs.back();
+    for (size_t i = 0; i < text.size(); ++i) {
+      char c = text[i];
+      if (c == ' ') continue;
+      if (c == ',' && !has_output) {
+        inputs.emplace_back();
+        current = &inputs.back();
+      } else if (c == '-' && !has_output) {
+        check(i + 1 < text.size() && text[i + 1] == '>', "einsum(): expected '->' but found '",
+              text.substr(i), "'");
+        ++i;
+        has_output = true;
+        current = &output;
+      } else if (c == '.') {
+        std::string where =
+            has_output ? "the output" : "operand " + std::to_string(inputs.size() - 1);
+        check(text.substr(i, 3) == "...", "einsum(): found '.' for ", where,
+              " that is not part of any ellipsis");
+        check(current->ellipsis < 0, "einsum(): found '.' for ", where,
+              " for which an ellipsis was already found");
+        current->ellipsis = int64_t(current->labels.size());
+        i += 2;
+      } else {
+        check(is_letter(c), "einsum(): invalid subscript given at index ", int64_t(i),
+              " in the equation string, subscripts must be in [a-zA-Z]");
+        current->labels.push_back(label_of(c));
+      }
+    }
+  }
+};
+
+/// A tensor with a label for each of its dims.
+struct Labelled {
+  Tensor tensor;
+  Labels labels;
+
+  int64_t find(int label) const {
+    auto found = std::find(labels.begin(), labels.end(), label);
+    return found == labels.end() ? -1 : found - labels.begin();
+  }
+  bool has(int label) const { return find(label) >= 0; }
+  int64_t size(int label) const { return tensor.size(find(label)); }
+
+  void sum_out(const Labels& gone) {
+    Dims dims;
+    Labels kept;
+    for (size_t i = 0; i < labels.size(); ++i) {
+      if (std::find(gone.begin(), gone.end(), labels[i]) != gone.end())
+        dims.push_back(int64_t(i));
+      else
+        kept.push_back(labels[i]);
+    }
+    if (dims.empty()) return;
+    tensor = tensor.sum(Ints(dims));
+    labels = kept;
+  }
+  void drop(int label) {
+    int64_t dim = find(label);
+    tensor = tensor.squeeze(dim);
+    labels.erase(labels.begin() + dim);
+  }
+  /// The dims in the order of `wanted`, which names all of them.
+  Tensor ordered(const Labels& wanted) const {
+    Dims dims;
+    for (int label : wanted) dims.push_back(find(label));
+    bool same_order = true;
+    for (size_t i = 0; i < dims.size(); ++i) same_order &= dims[i] == int64_t(i);
+    return same_order ? tensor : tensor.permute(dims);
+  }
+};
+
+Labels joined(std::initializer_list<const Labels*> lists) {
+  Labels all;
+  for (const Labels* list : lists) all.insert(all.end(), list->begin(), list->end());
+  return all;
+}
+
+/// The product of two operands, summed over the labels that are not `kept`.
+Labelled contract(Labelled a, Labelled b, const std::vector<bool>& kept) {
+  for (int label : Labels(a.labels)) {
+    if (!b.has(label) || a.size(label) == b.size(label)) continue;
+    if (a.size(label) == 1)
+      a.drop(label);
+    else
+      b.drop(label);
+  }
+  auto sum_alone = [&](Labelled& one, const Labelled& other) {
+    Labels gone;
+    for (int label : one.labels) {
+      if (!other.has(label) && !kept[size_t(label)]) gone.push_back(label);
+    }
+    one.sum_out(gone);
+  };
+  sum_alone(a, b);
+  sum_alone(b, a);
+  Labels batch, summed, left, right;
+  for (int label : a.labels) {
+    (!b.has(label) ? left : kept[size_t(label)] ? batch : summed).push_back(label);
+  }
+  for (int label : b.labels) {
+    if (!a.has(label)) right.push_back(label);
+  }
+  auto count = [](const Labelled& of, const Labels& labels) {
+    int64_t product = 1;
+    for (int label : labels) product *= of.size(label);
+    return product;
+  };
+  int64_t batches = count(a, batch), inner = count(a, summed);
+  Tensor first =
+      a.ordered(joined({&batch, &left, &summed})).reshape({batches, count(a, left), inner});
+  Tensor second =
+      b.ordered(joined({&batch, &summed, &right})).reshape({batches, inner, count(b, right)});
+  Labelled result{Tensor(), joined({&batch, &left, &right})};
+  Dims shape;
+  for (int label : result.labels) shape.push_back(a.has(label) ? a.size(label) : b.size(label));
+  result.tensor = first.bmm(second).reshape(shape);
+  return result;
+}
+
+/// Labels every dim of an operand; repeated labels become the diagonal.
+Labelled label_operand(const Tensor& tensor, const Subscripts& subscripts, size_t number,
+                       int64_t ellipsis_dims) {
+  int64_t named = int64_t(subscripts.labels.size()), dims = tensor.dim();
+  check(subscripts.ellipsis >= 0 ? named <= dims : named == dims,
+        "einsum(): the number of subscripts in the equation (", named, ")",
+        subscripts.ellipsis >= 0 ? " is more than the number of dimensions ("
+                                 : " does not match the number of dimensions (",
+        dims, ") for operand ", int64_t(number),
+        subscripts.ellipsis >= 0 ? "" : " and no ellipsis was given");
+  Labels labels;
+  for (int64_t i = 0; i <= named; ++i) {
+    if (i == subscripts.ellipsis) {
+      int64_t own = dims - named;
+      for (int64_t k = 0; k < own; ++k) labels.push_back(int(kEllipsis + ellipsis_dims - own + k));
+    }
+    if (i < named) labels.push_back(subscripts.labels[size_t(i)]);
+  }
+  Labelled result{tensor, {}};
+  for (int64_t i = 0, dim = 0; i < dims; ++i, ++dim) {
+    int label = labels[size_t(i)];
+    int64_t before = result.find(label);
+    if (before < 0) {
+      result.labels.push_back(label);
+      continue;
+    }
+    check(result.tensor.size(before) == result.tensor.size(dim), "einsum(): subscript ",
+          letter_of(label), " is repeated for operand ", int64_t(number),
+          " but the sizes don't match, ", result.tensor.size(dim),
+          " != ", result.tensor.size(before));
+    Dims shape(result.tensor.shape()), strides(result.tensor.strides());
+    strides[size_t(before)] += strides[size_t(dim)];
+    shape.erase(size_t(dim));
+    strides.erase(size_t(dim));
+    result.tensor = result.tensor.as_strided(shape, strides);
+    --dim;
+  }
+  return result;
+}
+
+Tensor sum_products(std::string_view text, Tensors operands) {
+  check(!operands.empty(), "einsum(): must provide at least one operand");
+  Equation equation(text);
+  check(operands.size() <= equation.inputs.size(),
+        "einsum(): more operands were provided than specified in the equation");
+  check(operands.size() == equation.inputs.size(),
+        "einsum(): fewer operands were provided than specified in the equation");
+  int64_t ellipsis_dims = 0;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (equation.inputs[i].ellipsis < 0) continue;
+    ellipsis_dims =
+        std::max(ellipsis_dims, operands[i].dim() - int64_t(equation.inputs[i].labels.size()));
+  }
+  std::vector<Labelled> inputs;
+  std::vector<int64_t> sizes(kLabels, 1);
+  std::vector<int> uses(kLabels, 0);
+  for (size_t i = 0; i < operands.size(); ++i) {
+    for (int label : equation.inputs[i].labels) ++uses[size_t(label)];
+    inputs.push_back(label_operand(operands[i], equation.inputs[i], i, ellipsis_dims));
+    for (int label : inputs.back().labels) {
+      int64_t size = inputs.back().size(label);
+      int64_t& seen = sizes[size_t(label)];
+      if (label < kEllipsis) {
+        check(size == seen || size == 1 || seen == 1, "einsum(): subscript ", letter_of(label),
+              " has size ", size, " for operand ", int64_t(i),
+              " which does not broadcast with previously seen size ", seen);
+      }
+      if (size != 1) seen = size;
+    }
+  }
+  // The output: what is given, or the labels used once in the order of the alphabet.
+  Labels output;
+  auto add_ellipsis = [&] {
+    for (int64_t k = 0; k < ellipsis_dims; ++k) output.push_back(int(kEllipsis + k));
+  };
+  if (!equation.has_output) {
+    add_ellipsis();
+    for (int label = 0; label < kEllipsis; ++label) {
+      if (uses[size_t(label)] == 1) output.push_back(label);
+    }
+  } else {
+    for (int64_t i = 0; i <= int64_t(equation.output.labels.size()); ++i) {
+      if (i == equation.output.ellipsis) add_ellipsis();
+      if (i == int64_t(equation.output.labels.size())) break;
+      int label = equation.output.labels[size_t(i)];
+      check(std::find(output.begin(), output.end(), label) == output.end(),
+            "einsum(): output subscript ", letter_of(label),
+            " appears more than once in the output");
+      check(uses[size_t(label)] > 0, "einsum(): output subscript ", letter_of(label),
+            " does not appear in the equation for any input operand");
+      output.push_back(label);
+    }
+  }
+  // Left to right; a label is summed as soon as nothing later names it.
+  Labelled result = inputs[0];
+  auto kept_after = [&](size_t next) {
+    std::vector<bool> kept(kLabels, false);
+    for (int label : output) kept[size_t(label)] = true;
+    for (size_t i = next; i < inputs.size(); ++i) {
+      for (int label : inputs[i].labels) kept[size_t(label)] = true;
+    }
+    return kept;
+  };
+  for (size_t i = 1; i < inputs.size(); ++i)
+    result = contract(result, inputs[i], kept_after(i + 1));
+  Labels gone;
+  for (int label : result.labels) {
+    if (std::find(output.begin(), output.end(), label) == output.end()) gone.push_back(label);
+  }
+  result.sum_out(gone);
+  return result.ordered(output);
+}
+
+Tensor contract_dims(const Tensor& a, const Tensor& b, Ints a_given, Ints b_given) {
+  check(a_given.size() == b_given.size(), "both dimension lists should have same length");
+  Dims a_flags = wrap_dims(a_given, a.dim(), false), b_flags = wrap_dims(b_given, b.dim(), false);
+  Dims a_order, b_order, shape;
+  int64_t inner = 1, rows = 1, columns = 1;
+  for (int64_t i = 0; i < a.dim(); ++i) {
+    if (a_flags[size_t(i)]) continue;
+    a_order.push_back(i);
+    shape.push_back(a.size(i));
+    rows *= a.size(i);
+  }
+  for (size_t i = 0; i < a_given.size(); ++i) {
+    int64_t first = a.size(a_given[i]), second = b.size(b_given[i]);
+    check(first == second, "contracted dimensions need to match, but first has size ", first,
+          " in dim ", a_given[i], " and second has size ", second, " in dim ", b_given[i]);
+    a_order.push_back(wrap_dim(a_given[i], a.dim()));
+    b_order.push_back(wrap_dim(b_given[i], b.dim()));
+    inner *= first;
+  }
+  for (int64_t i = 0; i < b.dim(); ++i) {
+    if (b_flags[size_t(i)]) continue;
+    b_order.push_back(i);
+    shape.push_back(b.size(i));
+    columns *= b.size(i);
+  }
+  Tensor product =
+      a.permute(a_order).reshape({rows, inner}).mm(b.permute(b_order).reshape({inner, columns}));
+  return product.view(shape);
+}
+
+/// The product of matrices in the order that needs the fewest multiplications (dynamic
+/// programming over the splits, as in Cormen et al., "Introduction to Algorithms", 14.2).
+class Chain {
+ public:
+  explicit Chain(Tensors matrices) : matrices_(matrices), n_(matrices.size()) {
+    cost_.assign(n_ * n_, 0);
+    split_.assign(n_ * n_, 0);
+    for (size_t length = 1; length < n_; ++length) {
+      for (size_t i = 0; i + length < n_; ++i) find_split(i, i + length);
+    }
+  }
+  Tensor product() const { return product(0, n_ - 1); }
+
+ private:
+  void find_split(size_t i, size_t j) {
+    double best = INFINITY;
+    for (size_t k = i; k < j; ++k) {
+      double cost = cost_[i * n_ + k] + cost_[(k + 1) * n_ + j] +
+                    double(matrices_[i].size(0)) * double(matrices_[k].size(1)) *
+                        double(matrices_[j].size(1));
+      if (cost >= best) continue;
+      best = cost;
+      split_[i * n_ + j] = k;
+    }
+    cost_[i * n_ + j] = best;
+  }
+  Tensor product(size_t i, size_t j) const {
+    if (i == j) return matrices_[i];
+    size_t k = split_[i * n_ + j];
+    return product(i, k).mm(product(k + 1, j));
+  }
+
+  Tensors matrices_;
+  size_t n_;
+  std::vector<double> cost_;
+  std::vector<size_t> split_;
+};
+
+Tensor multi_dot(Tensors given) {
+  check(given.size() >= 2, "multi_dot(): expected at least 2 tensors but got ",
+        int64_t(given.size()));
+  std::vector<Tensor> list(given.begin(), given.end());
+  auto vector_or_matrix = [](const Tensor& tensor, const char* which) {
+    check(tensor.dim() == 1 || tensor.dim() == 2, "multi_dot(): the ", which,
+          " tensor must be 1D or 2D but got ", tensor.dim(), "D");
+    return tensor.dim() == 1;
+  };
+  bool row = vector_or_matrix(list.front(), "first"),
+       column = vector_or_matrix(list.back(), "last");
+  if (row) list.front() = list.front().unsqueeze(0);
+  if (column) list.back() = list.back().unsqueeze(-1);
+  for (size_t i = 0; i < list.size(); ++i) {
+    check(list[i].dim() == 2, "multi_dot(): tensor ", int64_t(i), " must be 2D but got ",
+          list[i].dim(), "D");
+    check(list[i].dtype() == list[0].dtype(),
+          "multi_dot(): all tensors must have be the same dtype but tensor 0 is ",
+          info(list[0].dtype()).spoken, " and tensor ", int64_t(i), " ",
+          info(list[i].dtype()).spoken);
+    check(i == 0 || list[i - 1].size(1) == list[i].size(0), "multi_dot(): tensors ", int64_t(i) - 1,
+          " and ", int64_t(i), " with shapes ", i == 0 ? "" : to_string(list[i - 1].shape()),
+          " and ", to_string(list[i].shape()), " cannot be multiplied");
+  }
+  Tensor result = Chain(list).product();
+  Dims shape;
+  if (!row) shape.push_back(result.size(0));
+  if (!column) shape.push_back(result.size(1));
+  return result.view(shape);
+}
+
+}  // namespace
+
+constinit const Op op::einsum = {
+    .schema = "einsum(str equation, Tensor[] operands) -> Tensor",
+    .doc =
+        "Sums of products by labelled dims: 'ij,jk->ik' is a matrix product, 'ii->i' a diagonal; "
+        "'...' stands for dims that broadcast.",
+    .examples =
+        "einsum('ij,jk->ik', randn(2, 3), randn(3, 4))\n"
+        "einsum('bij,bjk->bik', randn(2, 3, 4), randn(2, 4, 5))\n"
+        "einsum('ii->i', randn(3, 3))\n"
+        "einsum('...ij->...ji', randn(2, 3, 4))\n"
+        "einsum('i,j', randn(3), randn(4))\n"
+        "einsum('bn,anm,bm->ba', randn(2, 3), randn(4, 3, 5), randn(2, 5))",
+    .variants = "function-only",
+    .compose = run([](std::string_view equation, Tensors operands) {
+      return sum_products(equation, operands);
+    }),
+};
+
+constinit const Op op::tensordot = {
+    .schema = "tensordot(Tensor input, Tensor other, int[] dims_self, int[] dims_other) -> Tensor",
+    .doc = "The sum of products over pairs of dims; the others follow, those of `input` first.",
+    .examples = "tensordot(randn(2, 3), randn(3, 4), ([1], [0]))",
+    .variants = "function-only",
+    .compose = run([](const Tensor& a, const Tensor& b, Ints a_dims, Ints b_dims) {
+      return contract_dims(a, b, a_dims, b_dims);
+    }),
+};
+
+constinit const Op op::inner = {
+    .schema = "inner(Tensor input, Tensor other) -> Tensor",
+    .doc = "The sum of products over the last dims.",
+    .examples =
+        "inner(randn(3), randn(3))\ninner(randn(2, 3), randn(4, 3))\ninner(randn(2), tensor(3.0))",
+    .compose = run([](const Tensor& a, const Tensor& b) {
+      if (a.dim() == 0 || b.dim() == 0) return a * b;
+      check(a.size(-1) == b.size(-1),
+            "inner() the last dimension must match on both input tensors but got shapes ",
+            to_string(a.shape()), " and ", to_string(b.shape()));
+      return contract_dims(a, b, Ints{-1}, Ints{-1});
+    }),
+};
+
+constinit const Op op::outer = {
+    .schema = "outer(Tensor input, Tensor vec2) -> Tensor",
+    .doc = "The products of all pairs of elements of two vectors.",
+    .examples = "outer(randn(3), randn(4))",
+    .compose = run([](const Tensor& a, const Tensor& b) {
+      check(a.dim() == 1, "outer: Expected 1-D argument self, but got ", a.dim(), "-D");
+      check(b.dim() == 1, "outer: Expected 1-D argument vec2, but got ", b.dim(), "-D");
+      return a.reshape({a.numel(), 1}) * b;
+    }),
+};
+
+constinit const Op op::ger = {
+    .schema = "ger(Tensor input, Tensor vec2) -> Tensor",
+    .doc = "Another name of `outer`.",
+    .examples = "ger(randn(3), randn(4))",
+    .compose = run([](const Tensor& a, const Tensor& b) { return a.outer(b); }),
+};
+
+constinit const Op op::addr = {
+    .schema =
+        "addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    .doc = "`beta * input + alpha * outer(vec1, vec2)`.",
+    .examples = "addr(randn(3, 4), randn(3), randn(4), beta=0.5, alpha=2)",
+    .variants = "in-place",
+    .compose = run([](const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
+                      const Scalar& alpha) {
+      check(a.dim() == 1, "addr: Expected 1-D argument vec1, but got ", a.dim(), "-D");
+      check(b.dim() == 1, "addr: Expected 1-D argument vec2, but got ", b.dim(), "-D");
+      Tensor start = input.expand({a.numel(), b.numel()});
+      Tensor product = a.outer(b);
+      if (!(alpha == 1)) product = product * alpha;
+      if (beta == 0) return product;
+      return (beta == 1 ? start : start * beta) + product;
+    }),
+};
+
+constinit const Op op::kron = {
+    .schema = "kron(Tensor input, Tensor other) -> Tensor",
+    .doc = "The Kronecker product: `other` in the place of each element, times it.",
+    .examples = "kron(randn(2, 3), randn(3, 2))\nkron(randn(2), randn(2, 3))",
+    .compose = run([](const Tensor& a, const Tensor& b) {
+      int64_t dims = std::max(a.dim(), b.dim());
+      Dims a_shape, b_shape, shape;
+      for (int64_t i = 0; i < dims; ++i) {
+        auto size = [&](const Tensor& of) {
+          int64_t own = i - (dims - of.dim());
+          return own < 0 ? 1 : of.size(own);
+        };
+        a_shape.push_back(size(a));
+        a_shape.push_back(1);
+        b_shape.push_back(1);
+        b_shape.push_back(size(b));
+        shape.push_back(size(a) * size(b));
+      }
+      return rushlight::_unsafe_view(a.reshape(a_shape) * b.reshape(b_shape), shape);
+    }),
+};
+
+constinit const Op op::linalg_multi_dot = {
+    .schema = "linalg_multi_dot(Tensor[] tensors) -> Tensor",
+    .doc = "The product of matrices (the first and last may be vectors), in the cheapest order.",
+    .examples = "linalg.multi_dot([randn(2, 3), randn(3, 4), randn(4)])",
+    .variants = "function-only",
+    .compose = run([](Tensors tensors) { return multi_dot(tensors); }),
+};
+
+constinit const Op op::bilinear = {
+    .schema = "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor",
+    .doc = "sum over i, j of input1[…, i] weight[o, i, j] input2[…, j], plus bias[o].",
+    .examples = "F.bilinear(randn(2, 3), randn(2, 4), randn(5, 3, 4), randn(5))",
+    .variants = "nn",
+    .compose = run(
+        [](const Tensor& first, const Tensor& second, const Tensor& weight, const Tensor& bias) {
+          check(first.dim() == second.dim(), "bilinear(): input dimensions do not match: got ",
+                first.dim(), " and ", second.dim());
+          for (int64_t i = 0; i + 1 < first.dim(); ++i) {
+            check(first.size(i) == second.size(i),
+                  "bilinear(): input batch dimensions do not match at dim ", i, ": got ",
+                  first.size(i), " and ", second.size(i));
+          }
+          check(weight.dim() == 3, "bilinear(): weight must be 3-D (out, in1, in2), got ",
+                to_string(weight.shape()));
+          check(first.size(-1) == weight.size(1),
+                "bilinear(): input1 size does not match weight size: got ", first.size(-1),
+                " but expected ", weight.size(1));
+          check(second.size(-1) == weight.size(2),
+                "bilinear(): input2 size does not match weight size: got ", second.size(-1),
+                " but expected ", weight.size(2));
+          check(!bias.defined() || bias.size(0) == weight.size(0),
+                "bilinear(): bias size does not match weight size: got ",
+                bias.defined() ? bias.size(0) : 0, " but expected ", weight.size(0));
+          // (…, o * in2) of the first input, then the second weighs each row.
+          int64_t out = weight.size(0), in1 = weight.size(1), in2 = weight.size(2);
+          Tensor by_first = first.matmul(weight.permute({1, 0, 2}).reshape({in1, out * in2}));
+          Dims shape(first.shape());
+          shape.back() = out;
+          shape.push_back(in2);
+          Tensor result = (by_first.reshape(shape) * second.unsqueeze(-2)).sum(Ints{-1});
+          return bias.defined() ? result + bias : result;
+        }),
+};
+
+}  // namespace rushlight

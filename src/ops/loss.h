@@ -1,0 +1,27 @@
+#pragma once
+// What losses share: their reduction, and PyTorch's warning about broadcast targets.
+
+#include "ops/op.h"
+
+namespace rushlight {
+
+/// How the loss of each element becomes the result; numbered as PyTorch does.
+enum class LossReduction : int64_t { None, Mean, Sum };
+
+/// From the three arguments of a loss; the two older ones win if given. Throws ValueError.
+LossReduction loss_reduction(std::optional<bool> size_average, std::optional<bool> reduce,
+                             std::string_view reduction);
+
+/// The losses themselves, their mean or their sum: differentiable.
+Tensor reduce_loss(const Tensor& losses, LossReduction reduction);
+
+/// The gradient of each element's loss, from that of the result over `count` elements.
+Tensor loss_gradient(const Tensor& grad, LossReduction reduction, int64_t count);
+
+/// "torch.Size([2, 3])".
+std::string size_text(const Tensor& tensor);
+
+/// Warns that broadcasting will likely give a wrong result, if the shapes differ.
+void warn_broadcast(const Tensor& input, const Tensor& target);
+
+}  // namespace rushlight

@@ -1,0 +1,184 @@
+// Lengths and distances of vectors.
+
+#include <rushlight/operators.h>
+
+#include "ops/reduce.h"
+
+#include <cmath>
+
+namespace rushlight {
+
+namespace {
+
+Ints dims_of(const Backward& b) { return b.given("dim") ? b.ints("dim") : Ints(); }
+
+/// The p-norm of a floating tensor over some dims (all if empty).
+Tensor norm_of(const Tensor& x, double p, Ints dims, bool keepdim) {
+  DType dtype = x.dtype();
+  auto total = [&](Reduction reduction, const Tensor& values) {
+    return reduce(reduction, values, dims, keepdim, dtype, dtype);
+  };
+  if (p == 2) return total(Reduction::SumOfSquares, x).sqrt();
+  if (p == 1) return total(Reduction::SumOfAbs, x);
+  if (p == 0) return total(Reduction::CountNonzero, x);
+  if (std::isinf(p)) return total(p > 0 ? Reduction::Max : Reduction::Min, x.abs());
+  return total(Reduction::Sum, x.abs().pow(Scalar(p))).pow(Scalar(1 / p));
+}
+
+Tensor vector_norm(const Tensor& input, double p, Ints dims, bool keepdim,
+                   std::optional<DType> dtype) {
+  check(is_floating(input.dtype()),
+        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
+        info(input.dtype()).spoken, "; convert it with .float()");
+  check(!dtype || is_floating(*dtype),
+        "linalg.vector_norm: dtype should be floating point or complex, but got ",
+        dtype ? info(*dtype).spoken : "");
+  if (p < 0 || p == INFINITY) {
+    Reduced reduced = reduced_layout(input, dims, keepdim);
+    for (size_t i = 0; i < reduced.flags.size(); ++i) {
+      check(!reduced.flags[i] || input.shape()[i] > 0, "linalg.vector_norm cannot compute the ",
+            Scalar(p), " norm on the dimension ", i,
+            " because this dimension is empty and the operation does not have an identity");
+    }
+  }
+  Tensor x = dtype && *dtype != input.dtype() ? input.to(*dtype) : input;
+  return norm_of(x, p, dims, keepdim);
+}
+
+/// Gradient of x of its p-norm, both as they were reduced; 0 where the norm is 0.
+Tensor norm_gradient(Tensor grad, const Tensor& x, Tensor norm, double p, Ints dims, bool keepdim) {
+  grad = unreduce(grad, x.shape(), dims, keepdim);
+  norm = unreduce(norm, x.shape(), dims, keepdim);
+  if (p == 0) return rushlight::zeros_like(x);
+  if (p == 1) return x.sign() * grad;
+  if (p == 2) return x * rushlight::where(norm == Scalar(0), 0, grad / norm);
+  if (std::isinf(p)) {
+    Tensor size = x.abs();
+    Tensor mask = (size == norm).to(x.dtype());
+    Tensor count = dims.empty() ? mask.sum() : mask.sum(dims, true);
+    return x.sign() * (grad / count) * mask;
+  }
+  if (p < 1) {
+    Tensor slope = x.sign() * rushlight::where(x == Scalar(0), 0, x.abs().pow(Scalar(p - 1)));
+    return slope * grad * norm.pow(Scalar(1 - p));
+  }
+  Tensor scale = rushlight::where(norm == Scalar(0), 0, grad / norm.pow(Scalar(p - 1)));
+  if (p < 2) return x.sign() * x.abs().pow(Scalar(p - 1)) * scale;
+  return x * x.abs().pow(Scalar(p - 2)) * scale;
+}
+
+std::string_view name_of_text_norm(std::string_view p) {
+  check(p != "nuc", ErrorKind::NotImplemented,
+        "norm(): the nuclear norm ('nuc') is not supported; sum the singular values instead");
+  check(p == "fro", "linalg.matrix_norm: Order ", p, " not supported.");
+  return p;
+}
+
+}  // namespace
+
+constinit const Op op::linalg_vector_norm = {
+    .schema =
+        "linalg_vector_norm(Tensor input, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, "
+        "dtype? dtype=None) -> Tensor",
+    .doc = "(sum of |x|^ord)^(1/ord) over the dims given (all if none); inf is the largest |x|.",
+    .examples =
+        "linalg.vector_norm(randn(3, 4))\n"
+        "linalg.vector_norm(randn(3, 4), 1, 1)\n"
+        "linalg.vector_norm(randn(3, 4), 3.5, (0, 1), keepdim=True)\n"
+        "linalg.vector_norm(randn(3, 4), float('inf'), 0)\n"
+        "linalg.vector_norm(randn(3, 4), 0, 0, dtype=float64)",
+    .variants = "function-only",
+    .forward = run([](const Tensor& input, const Scalar& p, std::optional<Ints> dim, bool keepdim,
+                      std::optional<DType> dtype) {
+      return vector_norm(input, p.real(), dim.value_or(Ints()), keepdim, dtype);
+    }),
+    .save = "input, result",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] {
+            return norm_gradient(b.grad(), b.saved("input"), b.saved("result"),
+                                 b.scalar("ord").real(), dims_of(b), b.flag("keepdim"));
+          });
+        },
+};
+
+constinit const Op op::norm = {
+    .schema =
+        "norm(Tensor input, str p='fro', int[1]? dim=None, bool keepdim=False, *, "
+        "dtype? dtype=None) -> Tensor",
+    .doc = "The square root of the sum of squares.",
+    .examples = "norm(randn(3, 4))\nnorm(randn(3, 4), 'fro', dim=1)",
+    .compose = run([](const Tensor& input, std::string_view p, std::optional<Ints> dim,
+                      bool keepdim, std::optional<DType> dtype) {
+      name_of_text_norm(p);
+      return rushlight::linalg_vector_norm(input, 2, dim, keepdim, dtype);
+    }),
+};
+
+constinit const Op op::norm_Scalar = {
+    .schema =
+        "norm.Scalar(Tensor input, Scalar? p, int[1]? dim=None, bool keepdim=False, *, "
+        "dtype? dtype=None) -> Tensor",
+    .doc = "The p-norm over the dims given (all if none): `linalg.vector_norm`.",
+    .examples = "norm(randn(3, 4), 2)\nnorm(randn(3, 4), p=3, dim=1, keepdim=True)",
+    .compose = run([](const Tensor& input, std::optional<Scalar> p, std::optional<Ints> dim,
+                      bool keepdim, std::optional<DType> dtype) {
+      return rushlight::linalg_vector_norm(input, p.value_or(2), dim, keepdim, dtype);
+    }),
+};
+
+constinit const Op op::dist = {
+    .schema = "dist(Tensor input, Tensor other, Scalar p=2) -> Tensor",
+    .doc = "The p-norm of `input - other`.",
+    .examples = "dist(randn(3, 4), randn(4))\ndist(randn(3), randn(3), 1)",
+    .compose = run([](const Tensor& input, const Tensor& other, const Scalar& p) {
+      return rushlight::linalg_vector_norm(input - other, p);
+    }),
+};
+
+constinit const Op op::normalize = {
+    .schema = "normalize(Tensor input, float p=2.0, int dim=1, float eps=1e-12) -> Tensor",
+    .doc = "`input` divided by its p-norm along `dim`, or by `eps` if that is larger.",
+    .examples = "F.normalize(randn(3, 4))\nF.normalize(randn(3, 4), p=1, dim=0)",
+    .variants = "nn",
+    .compose = run([](const Tensor& input, double p, int64_t dim, double eps) {
+      Tensor length = rushlight::linalg_vector_norm(input, p, Ints{dim}, true);
+      return input / length.clamp_min(Scalar(eps)).expand(input.shape());
+    }),
+};
+
+constinit const Op op::pairwise_distance = {
+    .schema =
+        "pairwise_distance(Tensor x1, Tensor x2, float p=2.0, float eps=1e-06, "
+        "bool keepdim=False) -> Tensor",
+    .doc = "The p-norm of `x1 - x2 + eps` along the last dim.",
+    .examples =
+        "F.pairwise_distance(randn(3, 4), randn(3, 4))\n"
+        "F.pairwise_distance(randn(3, 4), randn(4), p=1, keepdim=True)",
+    .variants = "nn",
+    .compose = run([](const Tensor& a, const Tensor& b, double p, double eps, bool keepdim) {
+      return rushlight::linalg_vector_norm(a - b + eps, p, Ints{-1}, keepdim);
+    }),
+};
+
+constinit const Op op::cosine_similarity = {
+    .schema = "cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor",
+    .doc = "The cosine of the angle between vectors along `dim`; lengths are at least `eps`.",
+    .examples =
+        "F.cosine_similarity(randn(3, 4), randn(3, 4))\n"
+        "F.cosine_similarity(randn(3, 4), randn(4), dim=-1)",
+    .variants = "function-only, also-nn",
+    .compose = run([](const Tensor& first, const Tensor& second, int64_t dim, double eps) {
+      Dims shape = broadcast_shapes(first.shape(), second.shape());
+      Tensor a = first.expand(shape), b = second.expand(shape);
+      check(is_floating(a.dtype()) && is_floating(b.dtype()),
+            "expected common dtype to be floating point, yet common dtype is ",
+            info(promote(a.dtype(), b.dtype())).spoken);
+      auto unit = [&](const Tensor& x) {
+        return x / rushlight::linalg_vector_norm(x, 2, Ints{dim}, true).clamp_min(Scalar(eps));
+      };
+      return (unit(a) * unit(b)).sum(Ints{dim});
+    }),
+};
+
+}  // namespace rushlight

@@ -1,0 +1,15 @@
+#pragma once
+// What operations share that choose elements along a dim: max, median, sort, topk and their kin.
+
+#include "ops/op.h"
+
+namespace rushlight {
+
+/// Gradient of an operation with the parameters `input`, `dim` and `keepdim` that chose one element
+/// a row: the gradient arrives where `indices` say, elsewhere 0.
+Tensor chosen_gradient(Backward& b, const Tensor& indices);
+
+/// Throws PyTorch's IndexError if there is nothing to choose from along `dim`.
+void check_not_empty(const Tensor& input, int64_t dim, const char* name);
+
+}  // namespace rushlight
