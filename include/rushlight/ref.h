@@ -21,6 +21,8 @@ class RefCounted {
     if (count_.load(std::memory_order_acquire) == 1) return true;
     return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
+  /// Makes a dying object live again, with one reference.
+  void revive() const noexcept { count_.store(1, std::memory_order_release); }
   int64_t use_count() const noexcept { return count_.load(std::memory_order_relaxed); }
 
  private:

@@ -64,6 +64,10 @@ class TensorImpl final : public RefCounted {
   void* python = nullptr;  ///< the one Python object of this tensor, if there is one
 };
 
+/// Tells how to let go of the Python object that a dying TensorImpl owns; set by the Python face.
+/// False if a weak reference has taken the object up again, and with it the TensorImpl.
+void set_python_release(bool (*release)(TensorImpl*) noexcept);
+
 class Tensor {
  public:
   Tensor() noexcept = default;

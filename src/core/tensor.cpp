@@ -6,6 +6,19 @@
 
 namespace rushlight {
 
+namespace {
+
+bool (*g_release_python)(TensorImpl*) noexcept = nullptr;
+
+}  // namespace
+
+void set_python_release(bool (*release)(TensorImpl*) noexcept) { g_release_python = release; }
+
+void TensorImpl::destroy(TensorImpl* impl) noexcept {
+  if (impl->python_owned && !g_release_python(impl)) return;
+  delete impl;
+}
+
 void* TensorImpl::operator new(size_t bytes) { return allocate(bytes); }
 void TensorImpl::operator delete(void* block) noexcept { deallocate(block, sizeof(TensorImpl)); }
 

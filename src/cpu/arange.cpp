@@ -64,6 +64,19 @@ void fill_arange(void* data, DType dtype, int64_t n, const Scalar& start, const 
   });
 }
 
+void fill_range(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& step) {
+  dispatch(dtype, [&]<class T>(CppType<T>) {
+    T* values = static_cast<T*>(data);
+    if constexpr (std::is_integral_v<T>) {
+      count_up_integers(values, n, start, step);
+    } else {
+      using Sum = std::conditional_t<kIsHalf<T>, float, double>;
+      Sum first = Sum(start.real()), by = Sum(step.real());
+      for (int64_t i = 0; i < n; ++i) values[i] = T(first + by * Sum(i));
+    }
+  });
+}
+
 void fill_linspace(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& end) {
   dispatch(dtype, [&]<class T>(CppType<T>) {
     T* values = static_cast<T*>(data);

@@ -12,6 +12,9 @@ namespace rushlight::cpu {
 /// roundings are those of PyTorch on AVX2, which depend on the place of an element in its block.
 void fill_arange(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& step);
 
+/// The same, every element rounded by itself: torch.range.
+void fill_range(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& step);
+
 /// n numbers (2 or more) from start to end, in the arithmetic of the dtype (integers: double). The
 /// first half counts up from start and the second down from end, so that both ends are exact.
 void fill_linspace(void* data, DType dtype, int64_t n, const Scalar& start, const Scalar& end);

@@ -97,6 +97,13 @@ void copy_into(const Tensor& input, const Tensor& source) {
   copy_elements(input, may_overlap(input, source) ? copy_of(source, source.dtype(), {}) : source);
 }
 
+void fill_from(const Tensor& input, const Tensor& value) {
+  check(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ",
+        value.dim(), " dimensions.");
+  check_has_data(value, input.device());
+  copy_elements(input, may_overlap(input, value) ? copy_of(value, value.dtype(), {}) : value);
+}
+
 }  // namespace
 
 void check_fits(const Scalar& value, DType dtype) {
@@ -399,11 +406,7 @@ constinit const Op op::fill__Tensor = {
     .examples = "zeros(3, 4).fill_(tensor(2.5))",
     .variants = "method-only",
     .forward = run([](const Tensor& input, const Tensor& value) {
-      check(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ",
-            value.dim(), " dimensions.");
-      check_has_data(value, input.device());
-      Tensor source = may_overlap(input, value) ? copy_of(value, value.dtype(), {}) : value;
-      copy_elements(input, source);
+      fill_from(input, value);
       return input;
     }),
     .backward =
@@ -412,6 +415,39 @@ constinit const Op op::fill__Tensor = {
           b.wrt("value", [&] { return b.grad().sum(); });
         },
     .node = "FillBackward3",
+};
+
+constinit const Op op::fill_Scalar = {
+    .schema = "fill.Scalar(Tensor input, Scalar value) -> Tensor",
+    .doc = "A tensor like `input` with every element set to `value`.",
+    .examples = "fill(randn(3, 4), 2.5)",
+    .variants = "function-only",
+    .forward = run([](const Tensor& input, const Scalar& value) {
+      Tensor result = make_like(input, input.dtype());
+      fill_elements(result, value);
+      return result;
+    }),
+    .backward =
+        [](Backward& b) { b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); }); },
+    .node = "FillBackward0",
+};
+
+constinit const Op op::fill_Tensor = {
+    .schema = "fill.Tensor(Tensor input, Tensor value) -> Tensor",
+    .doc = "A tensor like `input` with every element set to the zero-dim `value`.",
+    .examples = "fill(randn(3, 4), tensor(2.5))",
+    .variants = "function-only",
+    .forward = run([](const Tensor& input, const Tensor& value) {
+      Tensor result = make_like(input, input.dtype());
+      fill_from(result, value);
+      return result;
+    }),
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); });
+          b.wrt("value", [&] { return b.grad().sum(); });
+        },
+    .node = "FillBackward1",
 };
 
 constinit const Op op::zero_ = {

@@ -60,14 +60,19 @@ std::string general(double value) {
   return text;
 }
 
-/// How many elements arange has; throws PyTorch's errors. For int64 the count is exact.
-int64_t arange_size(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
-  double first = start.real(), last = end.real(), by = step.real();
+/// The checks that arange and range share.
+void check_range(double first, double last, double by) {
   check(by > 0 || by < 0, "step must be nonzero");
   check(std::isfinite(first) && std::isfinite(last), "unsupported range: ", general(first), " -> ",
         general(last));
   check(by > 0 ? last >= first : last <= first,
         "upper bound and lower bound inconsistent with step sign");
+}
+
+/// How many elements arange has; throws PyTorch's errors. For int64 the count is exact.
+int64_t arange_size(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
+  double first = start.real(), last = end.real(), by = step.real();
+  check_range(first, last, by);
   double size = std::ceil((last - first) / by);
   if (dtype == DType::Int64) {
     check_fits(start, dtype), check_fits(end, dtype), check_fits(step, dtype);
@@ -92,6 +97,25 @@ Tensor count_up(const Scalar& start, const Scalar& end, const Scalar& step, Opti
   Tensor result = make_tensor({{size}}, chosen, device.value_or(kCpu));
   if (result.impl()->device == DeviceType::Cpu) {
     cpu::fill_arange(result.data(), chosen, size, start, step);
+  }
+  return result;
+}
+
+/// torch.range, which includes its end.
+Tensor count_up_to(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype,
+                   OptionalDevice device) {
+  warn(
+      "torch.range is deprecated and will be removed in a future release because its behavior is "
+      "inconsistent with Python's range builtin. Instead, use torch.arange, which produces values "
+      "in [start, end).");
+  check(dtype != DType::Bool, ErrorKind::NotImplemented,
+        "\"range_cpu\" not implemented for 'Bool'");
+  check_range(start.real(), end.real(), step.real());
+  double size = std::floor((end.real() - start.real()) / step.real()) + 1;
+  check(size < 0x1p63, "invalid size, possible overflow?");
+  Tensor result = make_tensor({{int64_t(size)}}, dtype, device.value_or(kCpu));
+  if (result.impl()->device == DeviceType::Cpu) {
+    cpu::fill_range(result.data(), dtype, int64_t(size), start, step);
   }
   return result;
 }
@@ -351,6 +375,18 @@ constinit const Op op::arange_start_step = {
     .forward =
         run([](const Scalar& start, const Scalar& end, const Scalar& step, OptionalDType dtype,
                OptionalDevice device) { return count_up(start, end, step, dtype, device); }),
+};
+
+constinit const Op op::range_step = {
+    .schema =
+        "range.step(Scalar start, Scalar end, Scalar step=1, *, dtype? dtype=None, "
+        "device? device=None) -> Tensor",
+    .doc = "The numbers start, start + step, … up to and including `end`. Deprecated: use arange.",
+    .examples = "range(0, 3)\nrange(0, 3, 0.5)\nrange(5, 1, -2, dtype=int64)",
+    .forward = run([](const Scalar& start, const Scalar& end, const Scalar& step,
+                      OptionalDType dtype, OptionalDevice device) {
+      return count_up_to(start, end, step, dtype.value_or(default_dtype()), device);
+    }),
 };
 
 constinit const Op op::linspace = {

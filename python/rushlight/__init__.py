@@ -1,0 +1,89 @@
+"""Rushlight: PyTorch's core as a small, fast library.
+
+`import rushlight as torch` runs a PyTorch program; `python -m rushlight script.py` runs it unchanged.
+"""
+
+from rushlight import _C
+from rushlight._C import (  # noqa: F401  (the names of the package)
+    Generator,
+    Size,
+    Tensor,
+    as_tensor,
+    bfloat16,
+    bool,
+    channels_last,
+    contiguous_format,
+    default_generator,
+    device,
+    double,
+    dtype,
+    float,
+    float16,
+    float32,
+    float64,
+    from_numpy,
+    frombuffer,
+    get_default_dtype,
+    get_num_threads,
+    half,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    layout,
+    long,
+    memory_format,
+    preserve_format,
+    release_memory,
+    set_num_threads,
+    short,
+    sparse_coo,
+    strided,
+    tensor,
+    uint8,
+)
+
+__version__ = _C.__version__
+
+# Every operation of the op table that is a function.
+globals().update({name: function for name, function in _C._functions.items() if name[0] != "_"})
+
+from rushlight import _tensor  # noqa: E402  (completes the Tensor class)
+from rushlight._legacy import *  # noqa: E402, F403
+from rushlight._utilities import *  # noqa: E402, F403
+from rushlight.random import (  # noqa: E402, F401
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from rushlight import autograd  # noqa: E402, F401
+from rushlight.autograd.grad_mode import (  # noqa: E402, F401
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+)
+
+from math import e, inf, nan, pi  # noqa: E402, F401
+
+newaxis = None
+
+_LAZY = frozenset(("nn", "optim", "utils", "random", "linalg", "special", "testing", "cuda", "backends",
+                   "serialization", "distributions", "fft", "jit", "amp", "types"))
+
+
+def __getattr__(name: str):  # submodules are imported when they are first used
+    if name in _LAZY:
+        import importlib
+
+        try:
+            return importlib.import_module("rushlight." + name)
+        except ModuleNotFoundError as error:
+            if error.name != "rushlight." + name:
+                raise
+    raise AttributeError(f"module 'rushlight' has no attribute '{name}'")

@@ -1,0 +1,139 @@
+"""Methods of Tensor for which Python is the natural home: copying, pickling, formatting, hooks."""
+
+import copyreg
+
+from rushlight import _C
+from rushlight._C import Tensor
+
+
+def _rebuild_tensor(data, dtype, shape, strides, requires_grad, state, cls):
+    """Makes a tensor again from the bytes of its elements in row-major order."""
+    flat = _C.frombuffer(bytearray(data), dtype=dtype) if data else _C._functions["empty"]((0,), dtype=dtype)
+    if strides is None:
+        tensor = flat.reshape(shape)
+    else:
+        tensor = _C._functions["empty_strided"](shape, strides, dtype=dtype)
+        tensor.copy_(flat.reshape(shape))
+    if cls is not Tensor:
+        tensor = Tensor._make_subclass(cls, tensor)
+    tensor.requires_grad_(requires_grad)
+    if state:
+        tensor.__dict__.update(state)
+    return tensor
+
+
+def _elements(tensor):
+    """The bytes of the elements in row-major order."""
+    contiguous = tensor.detach().contiguous()
+    count = contiguous.numel() * contiguous.element_size()
+    if count == 0:
+        return b""
+    import ctypes
+
+    return ctypes.string_at(contiguous.data_ptr(), count)
+
+
+def __reduce_ex__(self, protocol):
+    strides = None if self.is_contiguous() or 0 in self.stride() else self.stride()
+    arguments = (_elements(self), self.dtype, tuple(self.shape), strides, self.requires_grad,
+                 dict(self.__dict__), type(self))
+    return _rebuild_tensor, arguments
+
+
+def __deepcopy__(self, memo):
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
+            "the moment.  If you were attempting to deepcopy a module, this may be because of a "
+            "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001")
+    if id(self) in memo:
+        return memo[id(self)]
+    result = self.detach().clone()
+    if type(self) is not Tensor:
+        result = Tensor._make_subclass(type(self), result)
+    result.requires_grad_(self.requires_grad)
+    if self.grad is not None:
+        result.grad = self.grad.__deepcopy__(memo)
+    memo[id(self)] = result
+    if self.__dict__:
+        import copy
+
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+    return result
+
+
+def __format__(self, specification):
+    if self.dim() == 0 and type(self) is Tensor:
+        return self.item().__format__(specification)
+    return object.__format__(self, specification)
+
+
+def __reversed__(self):
+    return self if self.dim() == 0 else self.flip(0)
+
+
+def __dir__(self):
+    return sorted(set(object.__dir__(self)))
+
+
+def type_(self, dtype=None, non_blocking=False, **kwargs):
+    """The name of this tensor's type, or the tensor converted to `dtype`."""
+    from rushlight import _legacy
+
+    if dtype is None:
+        return "torch." + _legacy.name_of(self.dtype)
+    return self.to(_legacy.dtype_of(dtype))
+
+
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor of `data` with this tensor's dtype unless another is given."""
+    if isinstance(data, Tensor):
+        import warnings
+
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than "
+            "tensor.new_tensor(sourceTensor).", UserWarning, stacklevel=2)
+        data = data.detach()
+        return data.to(dtype or data.dtype, copy=True).requires_grad_(requires_grad)
+    return _C.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def new(self, *args):
+    """A tensor of this one's dtype from sizes or data."""
+    return Tensor(*args).to(self.dtype)
+
+
+def cuda(self, *args, **kwargs):
+    """Raises: there is no CUDA."""
+    raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def is_shared(self):
+    """Whether the bytes are in shared memory: never."""
+    return False
+
+
+def __array_wrap__(self, array, context=None, return_scalar=False):
+    if array.dtype == bool:
+        array = array.astype("uint8")
+    return _C.from_numpy(array)
+
+
+Tensor.__reduce_ex__ = __reduce_ex__
+Tensor.__deepcopy__ = __deepcopy__
+Tensor.__format__ = __format__
+Tensor.__reversed__ = __reversed__
+Tensor.__dir__ = __dir__
+Tensor.__array_priority__ = 1000  # NumPy's operators leave the operation to us
+Tensor.__array_wrap__ = __array_wrap__
+Tensor.type = type_
+Tensor.type.__name__ = "type"
+Tensor.new_tensor = new_tensor
+Tensor.new = new
+Tensor.cuda = cuda
+Tensor.is_shared = is_shared
+Tensor.__module__ = "rushlight"
+
+copyreg.pickle(_C.dtype, lambda dtype: (getattr, (_C, repr(dtype)[6:])))
+copyreg.pickle(_C.memory_format, lambda value: (getattr, (_C, repr(value)[6:])))

@@ -1,0 +1,193 @@
+"""Small functions of the torch namespace that are no operations."""
+
+from rushlight import _C
+from rushlight._C import Tensor
+
+__all__ = ["is_tensor", "numel", "is_floating_point", "is_complex", "is_nonzero", "result_type",
+           "promote_types", "can_cast", "finfo", "iinfo", "set_default_device", "set_default_tensor_type",
+           "is_storage", "get_default_device", "use_deterministic_algorithms",
+           "are_deterministic_algorithms_enabled", "set_num_interop_threads", "get_num_interop_threads",
+           "broadcast_shapes", "typename", "set_float32_matmul_precision",
+           "get_float32_matmul_precision", "compile"]
+
+
+def is_tensor(obj) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_storage(obj) -> bool:
+    """Whether `obj` is a storage object: there are none."""
+    return False
+
+
+def numel(input) -> int:
+    """Number of elements."""
+    return input.numel()
+
+
+def is_floating_point(input) -> bool:
+    """Whether elements are floating-point numbers."""
+    return input.is_floating_point()
+
+
+def is_complex(input) -> bool:
+    """Whether elements are complex numbers: never."""
+    return False
+
+
+def is_nonzero(input) -> bool:
+    """Whether the only element differs from zero."""
+    if input.numel() != 1:
+        ambiguous = "no values" if input.numel() == 0 else "more than one value"
+        raise RuntimeError(f"Boolean value of Tensor with {ambiguous} is ambiguous")
+    return bool(input)
+
+
+def result_type(tensor1, tensor2):
+    """The dtype that an operation over both gives."""
+    empty = [value[:0] if isinstance(value, Tensor) and value.dim() else value for value in (tensor1, tensor2)]
+    if not any(isinstance(value, Tensor) for value in empty):
+        return (_C.tensor(tensor1) + tensor2).dtype
+    return _C._functions["_result_type"](*(
+        value if isinstance(value, Tensor) else value for value in empty))
+
+
+def promote_types(type1, type2):
+    """The smallest dtype that both convert to."""
+    return _C._promote_types(type1, type2)
+
+
+def can_cast(from_, to) -> bool:
+    """Whether conversion between the dtypes keeps the kind of number."""
+    kind = {True: 2}
+    order = [kind.get(d.is_floating_point, 0 if d is _C.bool else 1) for d in (from_, to)]
+    return order[0] <= order[1]
+
+
+def broadcast_shapes(*shapes):
+    """The shape to which all shapes broadcast."""
+    result: list = []
+    for shape in shapes:
+        shape = [shape] if isinstance(shape, int) else list(shape)
+        length = max(len(result), len(shape))
+        a, b = [1] * (length - len(result)) + result, [1] * (length - len(shape)) + shape
+        if any(x != y and 1 not in (x, y) for x, y in zip(a, b)):
+            raise RuntimeError("Shape mismatch: objects cannot be broadcast to a single shape")
+        result = [y if x == 1 else x for x, y in zip(a, b)]
+    return _C.Size(result)
+
+
+class finfo:
+    """Limits of a floating-point dtype."""
+
+    # bits, digits of the significand, largest and smallest exponent
+    _FORMATS = {_C.float16: (16, 11, 16, -14), _C.bfloat16: (16, 8, 128, -126),
+                _C.float32: (32, 24, 128, -126), _C.float64: (64, 53, 1024, -1022)}
+
+    def __init__(self, type=None):
+        type = type or _C.get_default_dtype()
+        if type not in self._FORMATS:
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to "
+                            f"handle 'torch.finfo'")
+        self.bits, digits, largest, smallest = self._FORMATS[type]
+        self.dtype = repr(type)[6:]
+        self.eps = 2.0 ** (1 - digits)
+        self.max = (2.0 - self.eps) * 2.0 ** (largest - 1)
+        self.min = -self.max
+        self.tiny = self.smallest_normal = 2.0 ** smallest
+        # the decimals that survive: floor((digits - 1) log10 2)
+        self.resolution = 10.0 ** -int((digits - 1) * 0.30102999566398119521)
+
+    def __repr__(self):
+        def short(value):
+            return f"{value:g}"
+
+        return (f"finfo(resolution={short(self.resolution)}, min={short(self.min)}, max={short(self.max)}, "
+                f"eps={short(self.eps)}, smallest_normal={short(self.tiny)}, tiny={short(self.tiny)}, "
+                f"dtype={self.dtype})")
+
+
+class iinfo:
+    """Limits of an integer dtype."""
+
+    def __init__(self, type):
+        if type.is_floating_point or type is _C.bool:
+            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                            f"'{type}'")
+        self.bits = 8 * type.itemsize
+        self.dtype = repr(type)[6:]
+        self.max = 2 ** (self.bits - type.is_signed) - 1
+        self.min = -self.max - 1 if type.is_signed else 0
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+def set_default_tensor_type(t) -> None:
+    """Sets the default dtype by the name or class of a tensor type."""
+    from rushlight._legacy import dtype_of
+
+    _C.set_default_dtype(dtype_of(t))
+
+
+def set_default_dtype(d) -> None:
+    """Sets the dtype of new floating-point tensors."""
+    _C.set_default_dtype(d)
+
+
+__all__.append("set_default_dtype")
+
+
+def get_default_device():
+    """Where new tensors are made: the CPU."""
+    return _C.device("cpu")
+
+
+def set_default_device(device) -> None:
+    """Accepts the CPU."""
+    if device is not None and _C.device(device).type != "cpu":
+        raise NotImplementedError("the default device is always the CPU; pass device= where it differs")
+
+
+def use_deterministic_algorithms(mode, *, warn_only=False) -> None:
+    """Nothing to do: every algorithm is deterministic."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Always."""
+    return True
+
+
+def set_num_interop_threads(threads) -> None:
+    """Nothing to do: operations do not run beside each other."""
+
+
+def get_num_interop_threads() -> int:
+    """One operation runs at a time."""
+    return 1
+
+
+def set_float32_matmul_precision(precision) -> None:
+    """Accepts PyTorch's words; products are always of full precision."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"{precision} is not one of 'highest', 'high', or 'medium', the current "
+                           "float32 matmul precision is 'highest'.")
+
+
+def get_float32_matmul_precision() -> str:
+    """Always the highest."""
+    return "highest"
+
+
+def typename(obj) -> str:
+    """The name of a tensor's type, else the class's full name."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    cls = obj if isinstance(obj, type) else type(obj)
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def compile(model=None, **options):
+    """The model itself: operations run eagerly, without a compiler."""
+    return model if model is not None else lambda function: function

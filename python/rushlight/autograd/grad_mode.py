@@ -1,0 +1,157 @@
+"""Modes that decide what is recorded: context managers and decorators."""
+
+import functools
+
+from rushlight._C import (
+    _set_grad_enabled,
+    _set_inference_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+)
+
+
+class _Mode:
+    """A context manager that decorates functions and generators as well."""
+
+    def clone(self):
+        return type(self)()
+
+    def __call__(self, function):
+        if isinstance(function, type):
+            raise TypeError("cannot decorate a class; decorate its methods")
+        if function.__code__.co_flags & 0x20 if hasattr(function, "__code__") else False:
+            return self._wrap_generator(function)
+
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapper
+
+    def _wrap_generator(self, function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            # The mode holds while the generator runs, not while its caller does.
+            generator = function(*args, **kwargs)
+            try:
+                with self.clone():
+                    response = generator.send(None)
+                while True:
+                    try:
+                        request = yield response
+                    except GeneratorExit:
+                        with self.clone():
+                            generator.close()
+                        raise
+                    except BaseException as error:
+                        with self.clone():
+                            response = generator.throw(error)
+                    else:
+                        with self.clone():
+                            response = generator.send(request)
+            except StopIteration as stop:
+                return stop.value
+
+        return wrapper
+
+
+class _FunctionOrMode(_Mode):
+    """`@no_grad` decorates just as `@no_grad()` does."""
+
+    def __new__(cls, function=None):
+        self = object.__new__(cls)
+        return self if function is None else self(function)
+
+    def __init__(self, function=None):
+        pass
+
+
+class no_grad(_FunctionOrMode):
+    """Nothing is recorded."""
+
+    def __enter__(self):
+        self.before = is_grad_enabled()
+        _set_grad_enabled(False)
+
+    def __exit__(self, *exception):
+        _set_grad_enabled(self.before)
+
+
+class enable_grad(_FunctionOrMode):
+    """Operations are recorded, also inside no_grad."""
+
+    def __enter__(self):
+        self.before = is_grad_enabled()
+        _set_grad_enabled(True)
+
+    def __exit__(self, *exception):
+        _set_grad_enabled(self.before)
+
+
+class set_grad_enabled(_Mode):
+    """Sets whether operations are recorded: at once, and until the end of a `with` block."""
+
+    def __init__(self, mode: bool):
+        self.before = is_grad_enabled()
+        self.mode = mode
+        _set_grad_enabled(mode)
+
+    def __call__(self, function):
+        _set_grad_enabled(self.before)  # as a decorator it changes nothing at once
+        return super().__call__(function)
+
+    def __enter__(self):
+        _set_grad_enabled(self.mode)
+
+    def __exit__(self, *exception):
+        _set_grad_enabled(self.before)
+
+    def __repr__(self):
+        return f"{type(self).__module__}.{type(self).__qualname__}(mode={self.mode})"
+
+    def clone(self):
+        return type(self)(self.mode)
+
+
+class inference_mode(_Mode):
+    """Nothing is recorded, not even views and writes; its tensors stay out of autograd for good."""
+
+    def __new__(cls, mode=True):
+        self = object.__new__(cls)
+        if isinstance(mode, bool):
+            return self
+        self.__init__()
+        return self(mode)
+
+    def __init__(self, mode: bool = True):
+        self.mode = mode if isinstance(mode, bool) else True
+
+    def __enter__(self):
+        self.before = is_inference_mode_enabled(), is_grad_enabled()
+        _set_inference_enabled(self.mode)
+        _set_grad_enabled(not self.mode)
+
+    def __exit__(self, *exception):
+        inference, grad = self.before
+        _set_inference_enabled(inference)
+        _set_grad_enabled(grad)
+
+    def clone(self):
+        return type(self)(self.mode)
+
+
+class set_multithreading_enabled(_Mode):
+    """Accepted: backward runs on the calling thread in any case."""
+
+    def __init__(self, mode: bool):
+        self.mode = mode
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *exception):
+        pass
+
+    def clone(self):
+        return type(self)(self.mode)

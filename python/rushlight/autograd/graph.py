@@ -1,0 +1,3 @@
+"""The recorded graph."""
+
+from rushlight._C import Node  # noqa: F401

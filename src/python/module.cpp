@@ -1,0 +1,49 @@
+// The extension module rushlight._C.
+
+#include <nanobind/nanobind.h>
+
+#include "python/python.h"
+#include "runtime/allocator.h"
+#include "runtime/cpu_features.h"
+#include "runtime/parallel.h"
+
+namespace nb = nanobind;
+
+NB_MODULE(_C, m) {
+  using namespace rushlight;
+  using namespace rushlight::python;
+  nb::set_leak_warnings(false);
+  nb::register_exception_translator([](const std::exception_ptr& error, void*) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const Error&) {
+      set_python_error();
+    } catch (const PythonError&) {
+      set_python_error();
+    }
+  });
+  PyObject* module = m.ptr();
+  add_values(module);
+  add_tensor(module);
+  add_nodes(module);
+  add_operations(module);
+  add_data(module);
+  add_autograd(module);
+  add_random(module);
+  m.attr("__version__") = RUSHLIGHT_VERSION;
+  m.def("get_num_threads", &num_threads, "Threads that a kernel may use.");
+  m.def("set_num_threads", &set_num_threads, nb::arg("count"), "Sets get_num_threads().");
+  m.def("release_memory", &release_memory, "Gives cached memory back to the system.");
+  m.def("_allocator_stats", [] {
+    AllocatorStats stats = allocator_stats();
+    return nb::make_tuple(stats.live_blocks, stats.live_bytes, stats.cached_bytes);
+  }, "(live blocks, live bytes, cached bytes)");
+  m.def("_simd_target", [] { return std::string(simd_target()).c_str(); });
+  m.def("get_default_dtype", [] { return nb::steal(wrap(default_dtype())); }, "The dtype of new floating-point tensors.");
+  m.def("set_default_dtype", [](nb::handle object) {
+    DType dtype;
+    check(is_dtype(object.ptr()) && to_dtype(object.ptr(), dtype), ErrorKind::Type,
+          "invalid dtype object: only floating-point types are supported as the default type");
+    set_default_dtype(dtype);
+  }, nb::arg("d"), "Sets the dtype of new floating-point tensors.");
+}

@@ -1,0 +1,261 @@
+// The function and method objects of the operations, and the tables that name them.
+
+
+#include <deque>
+#include <map>
+
+#include "python/binder.h"
+
+namespace rushlight::python {
+
+namespace {
+
+struct FunctionObject {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  const Callable* callable;
+  PyObject* dict;
+};
+
+PyTypeObject* g_function_type;  // stored on a class, it does not bind
+PyTypeObject* g_method_type;    // it does
+
+std::map<std::string, Callable, std::less<>> g_functions, g_methods, g_nn_functions;
+
+const Callable& callable_in(PyObject* self) {
+  return *reinterpret_cast<FunctionObject*>(self)->callable;
+}
+
+PyObject* vectorcall(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* names) {
+  return guarded([&] {
+    return call(callable_in(self), arguments, size_t(PyVectorcall_NARGS(flags)), names);
+  });
+}
+
+PyObject* new_function(PyTypeObject* type, const Callable& callable) {
+  auto* function = reinterpret_cast<FunctionObject*>(type->tp_alloc(type, 0));
+  if (!function) throw PythonError();
+  function->vectorcall = vectorcall;
+  function->callable = &callable;
+  return reinterpret_cast<PyObject*>(function);
+}
+
+PyObject* function_repr(PyObject* self) {
+  const Callable& callable = callable_in(self);
+  return PyUnicode_FromFormat(callable.is_method ? "<method '%s' of 'torch._C.TensorBase' objects>"
+                                                 : "<built-in method %s of type object at %p>",
+                              callable.name.c_str(), self);
+}
+
+PyObject* method_get(PyObject* self, PyObject* object, PyObject*) {
+  return object ? PyMethod_New(self, object) : Py_NewRef(self);
+}
+
+std::string documentation(const Callable& callable) {
+  std::string text;
+  for (const Overload& overload : callable.overloads) {
+    text += std::string(overload.op->schema) + "\n\n" + overload.op->doc + "\n";
+    if (*overload.op->examples) text += std::string("\nExamples:\n") + overload.op->examples + "\n";
+    text += "\n";
+  }
+  return text;
+}
+
+/// The first overload's parameters in the form that inspect.signature parses.
+std::string text_signature(const Callable& callable) {
+  std::string text = "(";
+  bool keyword_only = false;
+  for (const Parameter& parameter : callable.overloads[0].op->info->schema.parameters) {
+    if (text.size() > 1) text += ", ";
+    if (parameter.keyword_only && !keyword_only) text += "*, ";
+    keyword_only = parameter.keyword_only;
+    text += std::string(parameter.name);
+    if (!parameter.has_default) continue;
+    Object value = Object::steal(parameter.default_value.is_number()
+                                     ? wrap(parameter.default_value.scalar())
+                                     : Py_NewRef(Py_None));
+    text += std::string("=") + PyUnicode_AsUTF8(checked(PyObject_Repr(value.get())).get());
+  }
+  return text + ")";
+}
+
+PyGetSetDef function_attributes[] = {
+    {"__name__", [](PyObject* self, void*) { return PyUnicode_FromString(callable_in(self).name.c_str()); },
+     nullptr, nullptr, nullptr},
+    {"__qualname__",
+     [](PyObject* self, void*) {
+       const Callable& callable = callable_in(self);
+       return PyUnicode_FromFormat(callable.is_method ? "TensorBase.%s" : "_VariableFunctions.%s",
+                                   callable.name.c_str());
+     },
+     nullptr, nullptr, nullptr},
+    {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("rushlight"); }, nullptr, nullptr,
+     nullptr},
+    {"__doc__",
+     [](PyObject* self, void*) {
+       return PyUnicode_FromString(documentation(callable_in(self)).c_str());
+     },
+     nullptr, nullptr, nullptr},
+    {"__text_signature__",
+     [](PyObject* self, void*) {
+       return guarded([&] { return PyUnicode_FromString(text_signature(callable_in(self)).c_str()); });
+     },
+     nullptr, nullptr, nullptr},
+    {"__signature__",
+     [](PyObject* self, void*) -> PyObject* {
+       // inspect knows __text_signature__ only on its own builtins, so it is parsed here.
+       Object inspect = Object::steal(PyImport_ImportModule("inspect"));
+       if (!inspect) return nullptr;
+       Object make = Object::steal(PyObject_GetAttrString(inspect.get(), "_signature_fromstr"));
+       Object type = Object::steal(PyObject_GetAttrString(inspect.get(), "Signature"));
+       if (!make || !type) return nullptr;
+       return PyObject_CallFunction(make.get(), "OOs", type.get(), self,
+                                    text_signature(callable_in(self)).c_str());
+     },
+     nullptr, nullptr, nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {}};
+PyMemberDef function_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(FunctionObject, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(FunctionObject, dict), READONLY, nullptr},
+    {}};
+PyObject* function_reduce(PyObject* self, PyObject*) {
+  Object builtins = Object::steal(PyImport_ImportModule("builtins"));
+  Object getattr = Object::steal(PyObject_GetAttrString(builtins.get(), "getattr"));
+  const Callable& callable = callable_in(self);
+  Object owner = Object::steal(
+      callable.is_method ? Py_NewRef((PyObject*)tensor_type) : PyImport_ImportModule("rushlight"));
+  return Py_BuildValue("O(Os)", getattr.get(), owner.get(), callable.name.c_str());
+}
+PyMethodDef function_methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr}, {}};
+PyType_Slot function_slots[] = {{Py_tp_call, (void*)PyVectorcall_Call},
+                                {Py_tp_repr, (void*)function_repr},
+                                {Py_tp_getset, function_attributes},
+                                {Py_tp_members, function_members},
+                                {Py_tp_methods, function_methods},
+                                {0, nullptr}};
+PyType_Spec function_spec = {
+    "rushlight._C.Operation", sizeof(FunctionObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    function_slots};
+PyType_Slot method_slots[] = {{Py_tp_call, (void*)PyVectorcall_Call},
+                              {Py_tp_repr, (void*)function_repr},
+                              {Py_tp_getset, function_attributes},
+                              {Py_tp_members, function_members},
+                              {Py_tp_methods, function_methods},
+                              {Py_tp_descr_get, (void*)method_get},
+                              {0, nullptr}};
+PyType_Spec method_spec = {"rushlight._C.OperationMethod", sizeof(FunctionObject), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
+                               Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                           method_slots};
+
+Overload make_overload(const Op& op, bool is_method) {
+  Overload overload{&op, {}};
+  const Schema& schema = op.info->schema;
+  bool has_dtype = false, has_device = false;
+  int positional = 0, lists = 0;
+  for (const Parameter& parameter : schema.parameters) {
+    PyObject* name = PyUnicode_FromStringAndSize(parameter.name.data(), Py_ssize_t(parameter.name.size()));
+    PyUnicode_InternInPlace(&name);
+    overload.names.push_back(name);
+    has_dtype |= parameter.name == "dtype";
+    has_device |= parameter.name == "device";
+    if (parameter.keyword_only) continue;
+    if (parameter.type == Type::Ints) ++lists;
+    ++positional;
+  }
+  overload.is_factory = has_dtype && has_device;
+  // PyTorch's rule: varargs where one list of integers is all there is to give by position.
+  int fixed = is_method ? 1 : 0;
+  bool list_is_last = positional == fixed + 1 &&
+                      schema.parameters[size_t(fixed)].type == Type::Ints;
+  overload.takes_varargs = lists == 1 && list_is_last;
+  overload.fixed_positional = fixed;
+  return overload;
+}
+
+void add_to(std::map<std::string, Callable, std::less<>>& table, std::string name, const Op& op,
+            bool in_place, bool is_method) {
+  Callable& callable = table[name];
+  callable.name = std::move(name);
+  callable.in_place = in_place;
+  callable.is_method = is_method;
+  callable.overloads.push_back(make_overload(op, is_method));
+}
+
+void fill_tables() {
+  for (const Op* op : all_ops()) {
+    const OpInfo& info = *op->info;
+    std::string name(info.schema.name);
+    if (info.is_function) add_to(g_functions, name, *op, false, false);
+    if (info.is_method) add_to(g_methods, name, *op, false, true);
+    if (info.is_nn) add_to(g_nn_functions, name, *op, false, false);
+    if (info.is_private) add_to(g_functions, name, *op, false, false);
+    if (!info.in_place) continue;
+    if (info.is_function) add_to(g_functions, info.in_place_name, *op, true, false);
+    if (info.is_method) add_to(g_methods, info.in_place_name, *op, true, true);
+    if (info.is_nn) add_to(g_nn_functions, info.in_place_name, *op, true, false);
+  }
+}
+
+PyObject* table_as_dict(const std::map<std::string, Callable, std::less<>>& table) {
+  Object dict = checked(PyDict_New());
+  for (const auto& [name, callable] : table) {
+    Object function = Object::steal(new_function(g_function_type, callable));
+    checked(PyDict_SetItemString(dict.get(), name.c_str(), function.get()));
+  }
+  return dict.release();
+}
+
+const Callable* find(const std::map<std::string, Callable, std::less<>>& table, std::string_view name) {
+  auto found = table.find(name);
+  return found == table.end() ? nullptr : &found->second;
+}
+
+/// The table of all operations as Python data, for tests, stubs and documentation.
+PyObject* operation_table(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    Object list = checked(PyList_New(0));
+    for (const Op* op : all_ops()) {
+      const OpInfo& info = *op->info;
+      Object entry = checked(Py_BuildValue(
+          "{s:s,s:s,s:s,s:s,s:s,s:s,s:O,s:O,s:O}", "name", std::string(info.schema.name).c_str(),
+          "full_name", info.full_name.c_str(), "schema", op->schema, "doc", op->doc, "examples",
+          op->examples, "variants", op->variants, "in_place", info.in_place ? Py_True : Py_False,
+          "differentiable", info.differentiable ? Py_True : Py_False, "composite",
+          info.composite ? Py_True : Py_False));
+      checked(PyList_Append(list.get(), entry.get()));
+    }
+    return list.release();
+  });
+}
+
+PyMethodDef functions[] = {
+    {"_operation_table", operation_table, METH_NOARGS, "Every entry of the op table, as dicts."}, {}};
+
+}  // namespace
+
+const Callable* find_method(std::string_view name) { return find(g_methods, name); }
+const Callable* find_function(std::string_view name) { return find(g_functions, name); }
+PyObject* make_function(const Callable& callable) { return new_function(g_function_type, callable); }
+
+void add_operations(PyObject* module) {
+  g_function_type = add_class(module, function_spec);
+  g_method_type = add_class(module, method_spec);
+  fill_tables();
+  for (const auto& [name, callable] : g_methods) {
+    // What the Tensor class defines by hand stays.
+    if (PyDict_GetItemString(tensor_type->tp_dict, name.c_str())) continue;
+    Object method = Object::steal(new_function(g_method_type, callable));
+    checked(PyDict_SetItemString(tensor_type->tp_dict, name.c_str(), method.get()));
+  }
+  PyType_Modified(tensor_type);
+  Object operations = checked(table_as_dict(g_functions));
+  Object nn_operations = checked(table_as_dict(g_nn_functions));
+  checked(PyModule_AddObjectRef(module, "_functions", operations.get()));
+  checked(PyModule_AddObjectRef(module, "_nn_functions", nn_operations.get()));
+  add_functions(module, functions);
+}
+
+}  // namespace rushlight::python
