@@ -69,7 +69,7 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   const Tensor* target = written(call);
   if (target) autograd::check_in_place(*target, info.full_name.c_str());
   Ref<OpNode> node = Ref<OpNode>::adopt(new OpNode(call.op, call.arguments));
-  node->save_inputs(call.arguments);
+  node->save_inputs(call.arguments, target);
   {
     autograd::NoGrad guard;
     run_forward(call);
@@ -168,10 +168,14 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
   first_edge.push_back(uint16_t(edges_.size()));
 }
 
-void OpNode::save_inputs(const Value* values) {
+void OpNode::save_inputs(const Value* values, const Tensor* target) {
   const OpInfo& info = *op.info;
   auto save = [&](const Tensor& tensor) {
-    saved.push_back({tensor, tensor.defined() ? tensor.impl()->version().writes : 0, -1});
+    // What this call overwrites is kept as a copy, whose history goes on to the same node.
+    bool lost = target && tensor.is_same(*target);
+    Tensor kept = lost ? tensor.clone() : tensor;
+    uint32_t writes = kept.defined() ? kept.impl()->version().writes : 0;
+    saved.push_back({std::move(kept), writes, -1});
   };
   for (const OpInfo::Saved& entry : info.saved) {
     first_saved.push_back(uint16_t(saved.size()));

@@ -14,7 +14,8 @@ class OpNode final : public autograd::Node {
   void apply(autograd::Gradients& arrived, autograd::Gradients& computed) override;
   void release_saved() override;
 
-  void save_inputs(const Value* arguments);
+  /// `target`: the tensor that the call is about to overwrite, or null.
+  void save_inputs(const Value* arguments, const Tensor* target);
   void save_results(const Results& results);
 
   /// A saved tensor and the number of writes its bytes had seen.
