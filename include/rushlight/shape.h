@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rushlight {
@@ -42,11 +43,32 @@ inline bool same(std::span<const int64_t> a, std::span<const int64_t> b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
+/// The text of a shape, made only when it is read: a check that passes pays nothing for its
+/// message. Borrows the shape.
+class ShapeText {
+ public:
+  ShapeText(std::span<const int64_t> shape, std::string_view open, std::string_view separator,
+            std::string_view close)
+      : shape_(shape), open_(open), separator_(separator), close_(close) {}
+  operator std::string() const;
+  friend std::string to_string(const ShapeText& text) { return text; }
+  friend std::string operator+(const std::string& a, const ShapeText& b) {
+    return a + std::string(b);
+  }
+  friend std::string operator+(const ShapeText& a, const std::string& b) {
+    return std::string(a) + b;
+  }
+
+ private:
+  std::span<const int64_t> shape_;
+  std::string_view open_, separator_, close_;
+};
+
 /// "[2, 3]", as PyTorch writes shapes in messages.
-std::string to_string(std::span<const int64_t> shape);
-inline std::string to_string(const Dims& dims) { return to_string(std::span<const int64_t>(dims)); }
+inline ShapeText to_string(std::span<const int64_t> shape) { return {shape, "[", ", ", "]"}; }
+inline ShapeText to_string(const Dims& dims) { return to_string(std::span<const int64_t>(dims)); }
 /// "2x3", as in "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)".
-std::string times_string(std::span<const int64_t> shape);
+inline ShapeText times_string(std::span<const int64_t> shape) { return {shape, "", "x", ""}; }
 
 /// Number of elements. Throws if a size is negative or the product overflows.
 int64_t count_elements(std::span<const int64_t> shape);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <span>
@@ -75,6 +76,12 @@ class SmallVector {
     while (size_ > count) pop_back();
     while (size_ < count) new (data_ + size_++) T(value);
   }
+  /// For trivial types: the caller writes every element.
+  void resize_uninitialized(size_t count) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    reserve(count);
+    size_ = uint32_t(count);
+  }
   void reserve(size_t count) {
     if (count <= capacity_) return;
     T* grown = static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(alignof(T))));
@@ -91,7 +98,14 @@ class SmallVector {
   }
   template <class Iterator>
   void append(Iterator begin, Iterator end) {
-    for (; begin != end; ++begin) push_back(*begin);
+    if constexpr (std::is_trivially_copyable_v<T> && std::contiguous_iterator<Iterator>) {
+      size_t count = size_t(end - begin);
+      if (size_ + count > capacity_) reserve(std::max(size_ + count, 2 * size_t(capacity_)));
+      std::copy_n(begin, count, data_ + size_);
+      size_ += uint32_t(count);
+    } else {
+      for (; begin != end; ++begin) push_back(*begin);
+    }
   }
   void insert(size_t position, T value) {
     push_back(std::move(value));

@@ -2,21 +2,14 @@
 
 namespace rushlight {
 
-namespace {
-
-std::string join(std::span<const int64_t> shape, const char* separator) {
-  std::string text;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (i) text += separator;
-    text += std::to_string(shape[i]);
+ShapeText::operator std::string() const {
+  std::string text(open_);
+  for (size_t i = 0; i < shape_.size(); ++i) {
+    if (i) text += separator_;
+    text += std::to_string(shape_[i]);
   }
-  return text;
+  return text += close_;
 }
-
-}  // namespace
-
-std::string to_string(std::span<const int64_t> shape) { return "[" + join(shape, ", ") + "]"; }
-std::string times_string(std::span<const int64_t> shape) { return join(shape, "x"); }
 
 int64_t count_elements(std::span<const int64_t> shape) {
   int64_t count = 1;

@@ -28,6 +28,14 @@ TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_
   update_layout();
 }
 
+TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
+                       int64_t elements)
+    : storage(std::move(storage)), shape(shape), elements(elements), dtype(dtype) {
+  strides.resize_uninitialized(shape.size());
+  int64_t step = 1;
+  for (size_t i = shape.size(); i-- > 0; step *= std::max<int64_t>(shape[i], 1)) strides[i] = step;
+}
+
 void TensorImpl::update_layout() {
   elements = count_elements(shape);
   contiguous = is_contiguous(shape, strides);
@@ -40,8 +48,8 @@ Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
   check(!overflow, "Storage size calculation overflowed with sizes=", to_string(shape));
   bool meta = device.type == DeviceType::Meta;
   Ref<Storage> storage = Storage::allocate(meta ? 0 : size_t(bytes));
-  Ref<TensorImpl> impl = Ref<TensorImpl>::adopt(
-      new TensorImpl(std::move(storage), dtype, shape, contiguous_strides(shape), 0));
+  Ref<TensorImpl> impl =
+      Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, shape, elements));
   impl->device = device.type;
   return Tensor(std::move(impl));
 }

@@ -216,7 +216,7 @@ class Prepared {
 /// Two tensors (or one) of the compute dtype, same shape, in row-major order: nothing to prepare.
 bool run_plain(const Pointwise& pointwise, std::span<const Value> operands,
                std::span<const Param> params, Tensor& result) {
-  if (pointwise.destination) return false;
+  if (operands.size() >= kMaxOperands) return false;
   Operand entries[kMaxOperands];
   const TensorImpl* first = nullptr;
   size_t count = 1;
@@ -233,7 +233,18 @@ bool run_plain(const Pointwise& pointwise, std::span<const Value> operands,
     entries[count++] = operand_of(operand.tensor());
   }
   if (!first) return false;
-  result = make_tensor(first->shape, pointwise.result);
+  if (pointwise.destination) {
+    // In place is plain too if the destination is the first operand, and no other shares its bytes.
+    const TensorImpl* target = pointwise.destination->impl();
+    if (target != first || pointwise.result != first->dtype) return false;
+    for (const Value& operand : operands.subspan(1)) {
+      const TensorImpl* impl = operand.tensor().impl();
+      if (impl != first && impl->storage == first->storage) return false;
+    }
+    result = *pointwise.destination;
+  } else {
+    result = make_tensor(first->shape, pointwise.result);
+  }
   entries[0] = operand_of(result);
   run_pointwise(pointwise.kernel, pointwise.compute, first->shape, {entries, count}, params);
   return true;

@@ -8,7 +8,9 @@ namespace rushlight::python {
 
 namespace {
 
-PyObject* is_grad_enabled(PyObject*, PyObject*) { return PyBool_FromLong(autograd::grad_enabled()); }
+PyObject* is_grad_enabled(PyObject*, PyObject*) {
+  return PyBool_FromLong(autograd::grad_enabled());
+}
 PyObject* is_inference_enabled(PyObject*, PyObject*) {
   return PyBool_FromLong(autograd::inference_enabled());
 }
@@ -33,8 +35,8 @@ std::vector<Tensor> tensors_in(PyObject* sequence, const char* what) {
   Object fast = checked(PySequence_Fast(sequence, "expected a sequence of tensors"));
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(fast.get(), i);
-    check(item == Py_None || is_tensor(item), ErrorKind::Type, what, " can be either Tensors or None, but got ",
-          Py_TYPE(item)->tp_name);
+    check(item == Py_None || is_tensor(item), ErrorKind::Type, what,
+          " can be either Tensors or None, but got ", Py_TYPE(item)->tp_name);
     tensors.push_back(item == Py_None ? Tensor() : tensor_of(item));
   }
   return tensors;
@@ -81,8 +83,8 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"gradient", "retain_graph", "create_graph", "inputs", nullptr};
     PyObject *gradient = Py_None, *retain = Py_None, *inputs = Py_None;
     int create = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names), &gradient,
-                                     &retain, &create, &inputs)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names),
+                                     &gradient, &retain, &create, &inputs)) {
       return nullptr;
     }
     check(gradient == Py_None || is_tensor(gradient), ErrorKind::Type,
@@ -92,7 +94,8 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
     bool keep = retain == Py_None ? create != 0 : PyObject_IsTrue(retain) == 1;
     std::vector<Tensor> only;
     if (inputs != Py_None) {
-      only = is_tensor(inputs) ? std::vector<Tensor>{tensor_of(inputs)} : tensors_in(inputs, "inputs");
+      only =
+          is_tensor(inputs) ? std::vector<Tensor>{tensor_of(inputs)} : tensors_in(inputs, "inputs");
       check(!only.empty(), "'inputs' argument to backward() cannot be empty.");
     }
     {

@@ -86,9 +86,12 @@ bool convert_tensors(const Parameter& parameter, PyObject* object, Bound& bound,
   Py_ssize_t size = PySequence_Fast_GET_SIZE(object);
   for (Py_ssize_t i = 0; i < size; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-    if (is_tensor(item)) list.push_back(tensor_of(item));
-    else if (parameter.optional_elements && item == Py_None) list.push_back(Tensor());
-    else return false;
+    if (is_tensor(item))
+      list.push_back(tensor_of(item));
+    else if (parameter.optional_elements && item == Py_None)
+      list.push_back(Tensor());
+    else
+      return false;
   }
   bound.tensors.push_back(std::move(list));
   value = Value(Tensors(bound.tensors.back().data(), bound.tensors.back().size()));
@@ -268,7 +271,8 @@ bool all_integers(PyObject* const* arguments, size_t count) {
 }
 
 /// `x.view(2, 3)`: the integers from `first` on are one argument.
-bool gather_varargs(const Overload& overload, PyObject* const* arguments, size_t& count, Bound& bound) {
+bool gather_varargs(const Overload& overload, PyObject* const* arguments, size_t& count,
+                    Bound& bound) {
   size_t first = size_t(overload.fixed_positional);
   if (!overload.takes_varargs || count <= first) return false;
   if (!all_integers(arguments + first, count - first)) return false;
@@ -284,8 +288,8 @@ bool gather_varargs(const Overload& overload, PyObject* const* arguments, size_t
   return true;
 }
 
-bool misfit(Misfit& why, Misfit::Kind kind, const Parameter* parameter, PyObject* given, int position,
-            int progress) {
+bool misfit(Misfit& why, Misfit::Kind kind, const Parameter* parameter, PyObject* given,
+            int position, int progress) {
   why = {kind, parameter, given, position, progress};
   return false;
 }
@@ -322,8 +326,8 @@ bool bind(const Overload& overload, PyObject* const* arguments, size_t count, Py
     }
     by_parameter[positional] = arguments[positional];
   }
-  if (names && !bind_keywords(overload, arguments + given, names, positional, by_parameter, bound,
-                              why)) {
+  if (names &&
+      !bind_keywords(overload, arguments + given, names, positional, by_parameter, bound, why)) {
     return false;
   }
   for (size_t i = 0; i < parameters.size(); ++i) {
@@ -391,8 +395,10 @@ PyObject* wrap_tuple(const Op& op, Results& results) {
   for (size_t i = 0; i < results.tensors.size(); ++i) {
     PyObject* item = wrap(std::move(results.tensors[i]));
     if (!item) throw PythonError();
-    if (named) PyStructSequence_SetItem(tuple.get(), Py_ssize_t(i), item);
-    else PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), item);
+    if (named)
+      PyStructSequence_SetItem(tuple.get(), Py_ssize_t(i), item);
+    else
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), item);
   }
   return tuple.release();
 }
@@ -479,8 +485,11 @@ PyObject* run(const Callable& callable, const Op& op, Bound& bound) {
 std::string default_text(const Parameter& parameter) {
   const Value& value = parameter.default_value;
   if (value.is_number()) return to_string(value.scalar());
-  if (parameter.type == Type::Text && !value.is_none()) return "'" + std::string(value.text()) + "'";
-  return value.kind() == Value::Kind::Ints ? to_string(std::span<const int64_t>(value.ints())) : "None";
+  if (parameter.type == Type::Text && !value.is_none())
+    return "'" + std::string(value.text()) + "'";
+  return value.kind() == Value::Kind::Ints
+             ? std::string(to_string(std::span<const int64_t>(value.ints())))
+             : "None";
 }
 
 std::string signature(const Callable& callable, const Overload& overload) {
@@ -525,9 +534,9 @@ std::string signature(const Callable& callable, const Overload& overload) {
             why.position < 0 ? 0 : why.position, ", but got ", Py_TYPE(item)->tp_name);
     }
   }
-  std::string where = why.position < 0 ? ""
-                                       : " (position " +
-                                             std::to_string(why.position + !callable.is_method) + ")";
+  std::string where =
+      why.position < 0 ? ""
+                       : " (position " + std::to_string(why.position + !callable.is_method) + ")";
   fail(ErrorKind::Type, name, ": argument '", why.parameter->name, "'", where, " must be ",
        type_name(*why.parameter), ", not ", Py_TYPE(why.given)->tp_name,
        why.parameter->type == Type::TensorOrScalar ? " (a Number will do as well)" : "");

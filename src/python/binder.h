@@ -30,7 +30,8 @@ struct Callable {
 PyObject* call(const Callable& callable, PyObject* const* arguments, size_t count,
                PyObject* keyword_names);
 
-/// The callable of an operation, for the faces that don't go through its name; null if there is none.
+/// The callable of an operation, for the faces that don't go through its name; null if there is
+/// none.
 const Callable* find_method(std::string_view name);
 const Callable* find_function(std::string_view name);
 

@@ -13,7 +13,8 @@ namespace rushlight::python {
 namespace {
 
 constexpr const char* kSupported =
-    "The only supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, and "
+    "The only supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, "
+    "and "
     "bool.";
 
 // -- Buffers -------------------------------------------------------------------------------------
@@ -22,8 +23,10 @@ constexpr const char* kSupported =
 class Buffer {
  public:
   explicit Buffer(PyObject* object, int flags = PyBUF_RECORDS_RO) {
-    if (PyObject_GetBuffer(object, &view_, flags) == 0) held_ = true;
-    else PyErr_Clear();
+    if (PyObject_GetBuffer(object, &view_, flags) == 0)
+      held_ = true;
+    else
+      PyErr_Clear();
   }
   ~Buffer() {
     if (held_) PyBuffer_Release(&view_);
@@ -75,7 +78,8 @@ std::string numpy_type_name(PyObject* array) {
 }
 
 [[noreturn]] void refuse_array(PyObject* array) {
-  fail(ErrorKind::Type, "can't convert np.ndarray of type ", numpy_type_name(array), ". ", kSupported);
+  fail(ErrorKind::Type, "can't convert np.ndarray of type ", numpy_type_name(array), ". ",
+       kSupported);
 }
 
 struct Layout_ {
@@ -88,12 +92,15 @@ Layout_ layout_of(PyObject* array, const Py_buffer& view) {
   Layout_ layout;
   if (!dtype_of_format(view, layout.dtype)) refuse_array(array);
   for (int i = 0; i < view.ndim; ++i) {
-    check(view.strides[i] >= 0, ErrorKind::Value,
-          "At least one stride in the given numpy array is negative, and tensors with negative strides "
-          "are not currently supported. (You can probably work around this by making a copy of your "
-          "array  with array.copy().) ");
+    check(
+        view.strides[i] >= 0, ErrorKind::Value,
+        "At least one stride in the given numpy array is negative, and tensors with negative "
+        "strides "
+        "are not currently supported. (You can probably work around this by making a copy of your "
+        "array  with array.copy().) ");
     check(view.strides[i] % view.itemsize == 0 || view.shape[i] < 2, ErrorKind::Value,
-          "given numpy array strides not a multiple of the element byte size. Copy the numpy array to "
+          "given numpy array strides not a multiple of the element byte size. Copy the numpy array "
+          "to "
           "reallocate the memory.");
     layout.shape.push_back(view.shape[i]);
     layout.strides.push_back(view.strides[i] / view.itemsize);
@@ -115,12 +122,14 @@ Tensor share_array(PyObject* array) {
   if (!buffer) refuse_array(array);
   Layout_ layout = layout_of(array, *&*buffer.operator->());
   if (buffer->readonly) {
-    int status = PyErr_WarnEx(
-        PyExc_UserWarning,
-        "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This "
-        "means writing to this tensor will result in undefined behavior. You may want to copy the array "
-        "to protect its data or make it writable before converting it to a tensor.",
-        1);
+    int status =
+        PyErr_WarnEx(PyExc_UserWarning,
+                     "The given NumPy array is not writable, and PyTorch does not support "
+                     "non-writable tensors. This "
+                     "means writing to this tensor will result in undefined behavior. You may want "
+                     "to copy the array "
+                     "to protect its data or make it writable before converting it to a tensor.",
+                     1);
     checked(status);
   }
   int64_t last = 0;
@@ -188,8 +197,8 @@ class SequenceReader {
       Py_ssize_t length = PySequence_Size(level);
       checked(int(length));
       shape_.push_back(length);
-      check(shape_.size() <= 128, ErrorKind::Value, "too many dimensions '", Py_TYPE(level)->tp_name,
-            "'");
+      check(shape_.size() <= 128, ErrorKind::Value, "too many dimensions '",
+            Py_TYPE(level)->tp_name, "'");
       if (length == 0) return;
       keep = checked(PySequence_GetItem(level, 0));
       level = keep.get();
@@ -274,17 +283,20 @@ class SequenceReader {
       // PyTorch stores negative numbers in uint8 as they wrap, and refuses what is too large.
       bool fits = !scalar.is_float()
                       ? scalar.integer() <= int64_t(std::numeric_limits<T>::max()) &&
-                            scalar.integer() >= (std::is_signed_v<T> ? int64_t(std::numeric_limits<T>::min())
-                                                                     : -int64_t(std::numeric_limits<T>::max()))
+                            scalar.integer() >=
+                                (std::is_signed_v<T> ? int64_t(std::numeric_limits<T>::min())
+                                                     : -int64_t(std::numeric_limits<T>::max()))
                       : std::abs(scalar.real()) <= double(std::numeric_limits<T>::max());
-      check(fits, "value cannot be converted to type ", info(dtype_of<T>).name, " without overflow");
+      check(fits, "value cannot be converted to type ", info(dtype_of<T>).name,
+            " without overflow");
     }
     return scalar.to<T>();
   }
 
   [[noreturn]] static void refuse_number(PyObject* item, bool integral) {
     if (integral) {
-      fail(ErrorKind::Type, "'", Py_TYPE(item)->tp_name, "' object cannot be interpreted as an integer");
+      fail(ErrorKind::Type, "'", Py_TYPE(item)->tp_name,
+           "' object cannot be interpreted as an integer");
     }
     fail(ErrorKind::Type, "must be real number, not ", Py_TYPE(item)->tp_name);
   }
@@ -323,7 +335,8 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
     Layout_ layout = layout_of(data, *buffer.operator->());
     int64_t offset = 0;
     Ref<Storage> storage = Storage::borrow(buffer->buf, 0, nullptr, [](void*) noexcept {});
-    Tensor source = make_tensor(std::move(storage), layout.dtype, layout.shape, layout.strides, offset);
+    Tensor source =
+        make_tensor(std::move(storage), layout.dtype, layout.shape, layout.strides, offset);
     return source.to(dtype.value_or(layout.dtype), false, true, MemoryFormat::Contiguous);
   }
   return SequenceReader(data).read(data, dtype);
@@ -335,8 +348,7 @@ namespace {
 
 /// What NumPy sees of a tensor: a buffer that keeps it alive.
 struct ExportObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   Py_ssize_t* layout;  // shape, then strides in bytes
 };
 
@@ -371,9 +383,8 @@ void export_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyType_Slot export_slots[] = {{Py_tp_dealloc, (void*)export_dealloc},
-                              {Py_bf_getbuffer, (void*)export_buffer},
-                              {0, nullptr}};
+PyType_Slot export_slots[] = {
+    {Py_tp_dealloc, (void*)export_dealloc}, {Py_bf_getbuffer, (void*)export_buffer}, {0, nullptr}};
 PyType_Spec export_spec = {"rushlight._C._Export", sizeof(ExportObject), 0,
                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, export_slots};
 
@@ -383,7 +394,8 @@ PyObject* to_numpy(const Tensor& tensor, bool force) {
   check(info(tensor.dtype()).numpy_kind != 0, ErrorKind::Type, "Got unsupported ScalarType ",
         info(tensor.dtype()).spoken);
   check(tensor.impl()->device == DeviceType::Cpu, ErrorKind::Type, "can't convert ",
-        to_string(tensor.device()), " device type tensor to numpy. Use Tensor.cpu() to copy the tensor "
+        to_string(tensor.device()),
+        " device type tensor to numpy. Use Tensor.cpu() to copy the tensor "
         "to host memory first.");
   Object numpy = checked(PyImport_ImportModule("numpy"));
   Object keep = checked(g_export_type->tp_alloc(g_export_type, 0));
@@ -424,8 +436,7 @@ PyObject* nested_list(const Tensor& tensor, const char* data, size_t level) {
 }
 
 void check_readable(const Tensor& tensor) {
-  check(tensor.impl()->device == DeviceType::Cpu,
-        "Tensor.item() cannot be called on meta tensors");
+  check(tensor.impl()->device == DeviceType::Cpu, "Tensor.item() cannot be called on meta tensors");
 }
 
 Scalar only_element(PyObject* self) {
@@ -455,7 +466,8 @@ PyObject* numpy(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"force", nullptr};
     int force = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$p:numpy", const_cast<char**>(names), &force)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$p:numpy", const_cast<char**>(names),
+                                     &force)) {
       return nullptr;
     }
     return to_numpy(tensor_of(self), force != 0);
@@ -467,14 +479,15 @@ PyObject* array(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"dtype", "copy", nullptr};
     PyObject *dtype = Py_None, *copy = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", const_cast<char**>(names), &dtype,
-                                     &copy)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", const_cast<char**>(names),
+                                     &dtype, &copy)) {
       return nullptr;
     }
     Object result = checked(to_numpy(tensor_of(self), false));
     if (dtype != Py_None) {
       Object astype = checked(PyObject_GetAttrString(result.get(), "astype"));
-      Object options = checked(Py_BuildValue("{s:O}", "copy", copy == Py_True ? Py_True : Py_False));
+      Object options =
+          checked(Py_BuildValue("{s:O}", "copy", copy == Py_True ? Py_True : Py_False));
       Object arguments = checked(PyTuple_Pack(1, dtype));
       return PyObject_Call(astype.get(), arguments.get(), options.get());
     }
@@ -528,7 +541,8 @@ PyObject* set_requires_grad(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"requires_grad", nullptr};
     int value = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names), &value)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names),
+                                     &value)) {
       return nullptr;
     }
     tensor_of(self).requires_grad_(value != 0);
@@ -552,29 +566,33 @@ PyMethodDef tensor_methods[] = {
      "Strides of all dims, or of one, in elements."},
     {"dim", property<[](const Tensor& t) { return PyLong_FromLongLong(t.dim()); }>, METH_NOARGS,
      "Number of dims."},
-    {"ndimension", property<[](const Tensor& t) { return PyLong_FromLongLong(t.dim()); }>, METH_NOARGS,
-     "Number of dims."},
+    {"ndimension", property<[](const Tensor& t) { return PyLong_FromLongLong(t.dim()); }>,
+     METH_NOARGS, "Number of dims."},
     {"numel", property<[](const Tensor& t) { return PyLong_FromLongLong(t.numel()); }>, METH_NOARGS,
      "Number of elements."},
-    {"nelement", property<[](const Tensor& t) { return PyLong_FromLongLong(t.numel()); }>, METH_NOARGS,
-     "Number of elements."},
-    {"element_size", property<[](const Tensor& t) { return PyLong_FromLongLong(size_of(t.dtype())); }>,
-     METH_NOARGS, "Bytes per element."},
-    {"storage_offset", property<[](const Tensor& t) { return PyLong_FromLongLong(t.storage_offset()); }>,
-     METH_NOARGS, "Position of the first element in the storage, in elements."},
+    {"nelement", property<[](const Tensor& t) { return PyLong_FromLongLong(t.numel()); }>,
+     METH_NOARGS, "Number of elements."},
+    {"element_size",
+     property<[](const Tensor& t) { return PyLong_FromLongLong(size_of(t.dtype())); }>, METH_NOARGS,
+     "Bytes per element."},
+    {"storage_offset",
+     property<[](const Tensor& t) { return PyLong_FromLongLong(t.storage_offset()); }>, METH_NOARGS,
+     "Position of the first element in the storage, in elements."},
     {"data_ptr", property<data_ptr>, METH_NOARGS, "Address of the first element."},
     {"is_contiguous", (PyCFunction)(void*)is_contiguous, METH_VARARGS | METH_KEYWORDS,
      "Whether elements lie in row-major order without gaps."},
-    {"is_floating_point", property<[](const Tensor& t) { return PyBool_FromLong(is_floating(t.dtype())); }>,
-     METH_NOARGS, "Whether elements are floating-point numbers."},
+    {"is_floating_point",
+     property<[](const Tensor& t) { return PyBool_FromLong(is_floating(t.dtype())); }>, METH_NOARGS,
+     "Whether elements are floating-point numbers."},
     {"is_complex", property<[](const Tensor&) { return Py_NewRef(Py_False); }>, METH_NOARGS,
      "Whether elements are complex numbers: never."},
-    {"is_signed", property<[](const Tensor& t) { return PyBool_FromLong(info(t.dtype()).is_signed); }>,
+    {"is_signed",
+     property<[](const Tensor& t) { return PyBool_FromLong(info(t.dtype()).is_signed); }>,
      METH_NOARGS, "Whether elements can be negative."},
     {"is_inference", property<[](const Tensor& t) { return PyBool_FromLong(t.impl()->inference); }>,
      METH_NOARGS, "Whether this was made under inference_mode."},
-    {"_is_view", property<[](const Tensor& t) { return PyBool_FromLong(t.impl()->is_view); }>, METH_NOARGS,
-     "Whether this shares bytes with another tensor that autograd knows of."},
+    {"_is_view", property<[](const Tensor& t) { return PyBool_FromLong(t.impl()->is_view); }>,
+     METH_NOARGS, "Whether this shares bytes with another tensor that autograd knows of."},
     {"requires_grad_", (PyCFunction)(void*)set_requires_grad, METH_VARARGS | METH_KEYWORDS,
      "Sets whether operations on this leaf are recorded; returns it."},
     {"share_memory_", share_memory, METH_NOARGS, "Nothing to do: there are no worker processes."},
@@ -587,7 +605,8 @@ PyObject* to_python_float(PyObject* self) {
 PyObject* to_python_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
     Scalar scalar = only_element(self);
-    return scalar.is_float() ? PyLong_FromDouble(scalar.real()) : PyLong_FromLongLong(scalar.integer());
+    return scalar.is_float() ? PyLong_FromDouble(scalar.real())
+                             : PyLong_FromLongLong(scalar.integer());
   });
 }
 
@@ -635,17 +654,19 @@ void check_keywords(const char* function, const char* const* names, PyObject* ke
 /// torch.tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)
 PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
-    static const char* names[] = {"data", "dtype", "device", "requires_grad", "pin_memory", nullptr};
+    static const char* names[] = {"data",          "dtype",      "device",
+                                  "requires_grad", "pin_memory", nullptr};
     PyObject *data = nullptr, *dtype = Py_None, *device = Py_None;
     int requires_grad = 0, pin_memory = 0;
     check_keywords("tensor", names, kwargs);
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOpp:tensor", const_cast<char**>(names), &data,
-                                     &dtype, &device, &requires_grad, &pin_memory)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOpp:tensor", const_cast<char**>(names),
+                                     &data, &dtype, &device, &requires_grad, &pin_memory)) {
       return nullptr;
     }
     DType wanted;
     Device place;
-    check(data != nullptr, ErrorKind::Type, "tensor() missing 1 required positional arguments: \"data\"");
+    check(data != nullptr, ErrorKind::Type,
+          "tensor() missing 1 required positional arguments: \"data\"");
     check(dtype == Py_None || to_dtype(dtype, wanted), ErrorKind::Type,
           "tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
     check(device == Py_None || to_device(device, place), ErrorKind::Type,
@@ -672,17 +693,18 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"data", "dtype", "device", nullptr};
     PyObject *data, *dtype = Py_None, *device = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:as_tensor", const_cast<char**>(names), &data,
-                                     &dtype, &device)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:as_tensor", const_cast<char**>(names),
+                                     &data, &dtype, &device)) {
       return nullptr;
     }
     DType wanted;
     check(dtype == Py_None || to_dtype(dtype, wanted), ErrorKind::Type,
           "as_tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
-    Tensor tensor = is_tensor(data)  ? tensor_of(data)
-                    : is_array(data) ? share_array(data)
-                                     : tensor_from_data(data, dtype == Py_None ? std::optional<DType>()
-                                                                               : wanted);
+    Tensor tensor =
+        is_tensor(data) ? tensor_of(data)
+        : is_array(data)
+            ? share_array(data)
+            : tensor_from_data(data, dtype == Py_None ? std::optional<DType>() : wanted);
     if (dtype != Py_None) tensor = tensor.to(wanted);
     return wrap(std::move(tensor));
   });
@@ -690,7 +712,8 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
 
 PyObject* from_numpy(PyObject*, PyObject* array) {
   return guarded([&] {
-    check(is_array(array), ErrorKind::Type, "expected np.ndarray (got ", Py_TYPE(array)->tp_name, ")");
+    check(is_array(array), ErrorKind::Type, "expected np.ndarray (got ", Py_TYPE(array)->tp_name,
+          ")");
     return wrap(share_array(array));
   });
 }
@@ -708,12 +731,13 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
     }
     DType dtype;
     check(to_dtype(dtype_object, dtype), ErrorKind::Type,
-          "frombuffer(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype_object)->tp_name);
+          "frombuffer(): argument 'dtype' must be torch.dtype, not ",
+          Py_TYPE(dtype_object)->tp_name);
     Buffer buffer(source, PyBUF_SIMPLE);
     check(bool(buffer), ErrorKind::Value, "object does not implement Python buffer protocol.");
     int64_t length = buffer->len, size = size_of(dtype);
-    check(length > 0 && count != 0, ErrorKind::Value, "both buffer length (", length, ") and count (",
-          count, ") must not be 0");
+    check(length > 0 && count != 0, ErrorKind::Value, "both buffer length (", length,
+          ") and count (", count, ") must not be 0");
     check(offset >= 0 && offset < length, ErrorKind::Value, "offset (", offset,
           " bytes) must be non-negative and no greater than buffer length (", length,
           " bytes) minus 1");
@@ -721,8 +745,8 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
           length - offset, " bytes) after offset (", offset,
           " bytes) must be a multiple of element size (", size, ")");
     int64_t elements = count < 0 ? (length - offset) / size : count;
-    check(offset + elements * size <= length, ErrorKind::Value, "requested buffer length (", elements,
-          " * ", size, " bytes) after offset (", offset,
+    check(offset + elements * size <= length, ErrorKind::Value, "requested buffer length (",
+          elements, " * ", size, " bytes) after offset (", offset,
           " bytes) must not be greater than actual buffer length (", length, " bytes)");
     void* data = static_cast<char*>(buffer->buf) + offset;
     Ref<Storage> storage =
@@ -739,7 +763,8 @@ PyMethodDef functions[] = {
      "tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)\n--\n\n"
      "A new tensor of the numbers in `data`: nested sequences, arrays, tensors or a number."},
     {"as_tensor", (PyCFunction)(void*)as_tensor, METH_VARARGS | METH_KEYWORDS,
-     "as_tensor(data, dtype=None, device=None)\n--\n\nA tensor of `data`, without a copy if possible."},
+     "as_tensor(data, dtype=None, device=None)\n--\n\nA tensor of `data`, without a copy if "
+     "possible."},
     {"from_numpy", from_numpy, METH_O,
      "from_numpy(array, /)\n--\n\nA tensor over the bytes of a NumPy array: changes show in both."},
     {"frombuffer", (PyCFunction)(void*)from_buffer, METH_VARARGS | METH_KEYWORDS,
@@ -766,8 +791,8 @@ PyObject* new_legacy_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs
     }
     tensor = make_tensor(shape, default_dtype());
   } else if (data && !to_integer(data, number)) {
-    check(is_sequence(data) || is_array(data), ErrorKind::Type, "new(): data must be a sequence (got ",
-          Py_TYPE(data)->tp_name, ")");
+    check(is_sequence(data) || is_array(data), ErrorKind::Type,
+          "new(): data must be a sequence (got ", Py_TYPE(data)->tp_name, ")");
     tensor = tensor_from_data(data, default_dtype());
   } else {
     Dims shape;
@@ -791,14 +816,14 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"cls", "data", "require_grad", nullptr};
     PyObject *type, *data;
     int requires_grad = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p:_make_subclass", const_cast<char**>(names), &type,
-                                     &data, &requires_grad)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p:_make_subclass", const_cast<char**>(names),
+                                     &type, &data, &requires_grad)) {
       return nullptr;
     }
     check(PyType_Check(type) && PyType_IsSubtype((PyTypeObject*)type, tensor_type), ErrorKind::Type,
           "cls must be a subclass of Tensor");
-    check(is_tensor(data), ErrorKind::Type, "_make_subclass(): argument 'data' must be Tensor, not ",
-          Py_TYPE(data)->tp_name);
+    check(is_tensor(data), ErrorKind::Type,
+          "_make_subclass(): argument 'data' must be Tensor, not ", Py_TYPE(data)->tp_name);
     Tensor tensor = tensor_of(data).detach();
     if (requires_grad) tensor.requires_grad_();
     return wrap_as((PyTypeObject*)type, std::move(tensor));

@@ -6,8 +6,7 @@ namespace rushlight::python {
 
 PythonError::PythonError() { PyErr_Fetch(&type_, &value_, &traceback_); }
 
-PythonError::PythonError(const PythonError& other)
-    : std::exception(other) {
+PythonError::PythonError(const PythonError& other) : std::exception(other) {
   WithGil gil;
   type_ = Py_XNewRef(other.type_);
   value_ = Py_XNewRef(other.value_);

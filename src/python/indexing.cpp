@@ -48,7 +48,8 @@ Index entry_of(PyObject* object) {
   if (PyBool_Check(object)) return Index(object == Py_True);
   if (is_tensor(object)) {
     const Tensor& tensor = tensor_of(object);
-    bool integer = tensor.dim() == 0 && is_integral(tensor.dtype()) && tensor.dtype() != DType::UInt8;
+    bool integer =
+        tensor.dim() == 0 && is_integral(tensor.dtype()) && tensor.dtype() != DType::UInt8;
     return integer && !tensor.requires_grad() ? Index(tensor.item<int64_t>()) : Index(tensor);
   }
   int64_t value;
@@ -56,8 +57,7 @@ Index entry_of(PyObject* object) {
   if (is_array(object)) return Index(tensor_from_data(object, {}));
   if (PySequence_Check(object) && !PyUnicode_Check(object)) {
     bool empty = PySequence_Size(object) == 0;
-    Tensor indices =
-        tensor_from_data(object, empty ? std::optional(DType::Int64) : std::nullopt);
+    Tensor indices = tensor_from_data(object, empty ? std::optional(DType::Int64) : std::nullopt);
     return Index(std::move(indices));
   }
   refuse(object);

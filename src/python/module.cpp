@@ -34,16 +34,24 @@ NB_MODULE(_C, m) {
   m.def("get_num_threads", &num_threads, "Threads that a kernel may use.");
   m.def("set_num_threads", &set_num_threads, nb::arg("count"), "Sets get_num_threads().");
   m.def("release_memory", &release_memory, "Gives cached memory back to the system.");
-  m.def("_allocator_stats", [] {
-    AllocatorStats stats = allocator_stats();
-    return nb::make_tuple(stats.live_blocks, stats.live_bytes, stats.cached_bytes);
-  }, "(live blocks, live bytes, cached bytes)");
+  m.def(
+      "_allocator_stats",
+      [] {
+        AllocatorStats stats = allocator_stats();
+        return nb::make_tuple(stats.live_blocks, stats.live_bytes, stats.cached_bytes);
+      },
+      "(live blocks, live bytes, cached bytes)");
   m.def("_simd_target", [] { return std::string(simd_target()).c_str(); });
-  m.def("get_default_dtype", [] { return nb::steal(wrap(default_dtype())); }, "The dtype of new floating-point tensors.");
-  m.def("set_default_dtype", [](nb::handle object) {
-    DType dtype;
-    check(is_dtype(object.ptr()) && to_dtype(object.ptr(), dtype), ErrorKind::Type,
-          "invalid dtype object: only floating-point types are supported as the default type");
-    set_default_dtype(dtype);
-  }, nb::arg("d"), "Sets the dtype of new floating-point tensors.");
+  m.def(
+      "get_default_dtype", [] { return nb::steal(wrap(default_dtype())); },
+      "The dtype of new floating-point tensors.");
+  m.def(
+      "set_default_dtype",
+      [](nb::handle object) {
+        DType dtype;
+        check(is_dtype(object.ptr()) && to_dtype(object.ptr(), dtype), ErrorKind::Type,
+              "invalid dtype object: only floating-point types are supported as the default type");
+        set_default_dtype(dtype);
+      },
+      nb::arg("d"), "Sets the dtype of new floating-point tensors.");
 }

@@ -6,8 +6,7 @@
 namespace rushlight::python {
 
 struct NodeObject {
-  PyObject_HEAD
-  Ref<autograd::Node> node;
+  PyObject_HEAD Ref<autograd::Node> node;
   PyObject* dict;
 };
 

@@ -1,6 +1,5 @@
 // The function and method objects of the operations, and the tables that name them.
 
-
 #include <deque>
 #include <map>
 
@@ -11,8 +10,7 @@ namespace rushlight::python {
 namespace {
 
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const Callable* callable;
   PyObject* dict;
 };
@@ -27,9 +25,8 @@ const Callable& callable_in(PyObject* self) {
 }
 
 PyObject* vectorcall(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* names) {
-  return guarded([&] {
-    return call(callable_in(self), arguments, size_t(PyVectorcall_NARGS(flags)), names);
-  });
+  return guarded(
+      [&] { return call(callable_in(self), arguments, size_t(PyVectorcall_NARGS(flags)), names); });
 }
 
 PyObject* new_function(PyTypeObject* type, const Callable& callable) {
@@ -71,16 +68,17 @@ std::string text_signature(const Callable& callable) {
     keyword_only = parameter.keyword_only;
     text += std::string(parameter.name);
     if (!parameter.has_default) continue;
-    Object value = Object::steal(parameter.default_value.is_number()
-                                     ? wrap(parameter.default_value.scalar())
-                                     : Py_NewRef(Py_None));
+    Object value =
+        Object::steal(parameter.default_value.is_number() ? wrap(parameter.default_value.scalar())
+                                                          : Py_NewRef(Py_None));
     text += std::string("=") + PyUnicode_AsUTF8(checked(PyObject_Repr(value.get())).get());
   }
   return text + ")";
 }
 
 PyGetSetDef function_attributes[] = {
-    {"__name__", [](PyObject* self, void*) { return PyUnicode_FromString(callable_in(self).name.c_str()); },
+    {"__name__",
+     [](PyObject* self, void*) { return PyUnicode_FromString(callable_in(self).name.c_str()); },
      nullptr, nullptr, nullptr},
     {"__qualname__",
      [](PyObject* self, void*) {
@@ -89,8 +87,8 @@ PyGetSetDef function_attributes[] = {
                                    callable.name.c_str());
      },
      nullptr, nullptr, nullptr},
-    {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("rushlight"); }, nullptr, nullptr,
-     nullptr},
+    {"__module__", [](PyObject*, void*) { return PyUnicode_FromString("rushlight"); }, nullptr,
+     nullptr, nullptr},
     {"__doc__",
      [](PyObject* self, void*) {
        return PyUnicode_FromString(documentation(callable_in(self)).c_str());
@@ -98,7 +96,8 @@ PyGetSetDef function_attributes[] = {
      nullptr, nullptr, nullptr},
     {"__text_signature__",
      [](PyObject* self, void*) {
-       return guarded([&] { return PyUnicode_FromString(text_signature(callable_in(self)).c_str()); });
+       return guarded(
+           [&] { return PyUnicode_FromString(text_signature(callable_in(self)).c_str()); });
      },
      nullptr, nullptr, nullptr},
     {"__signature__",
@@ -123,17 +122,15 @@ PyObject* function_reduce(PyObject* self, PyObject*) {
   Object builtins = Object::steal(PyImport_ImportModule("builtins"));
   Object getattr = Object::steal(PyObject_GetAttrString(builtins.get(), "getattr"));
   const Callable& callable = callable_in(self);
-  Object owner = Object::steal(
-      callable.is_method ? Py_NewRef((PyObject*)tensor_type) : PyImport_ImportModule("rushlight"));
+  Object owner = Object::steal(callable.is_method ? Py_NewRef((PyObject*)tensor_type)
+                                                  : PyImport_ImportModule("rushlight"));
   return Py_BuildValue("O(Os)", getattr.get(), owner.get(), callable.name.c_str());
 }
 PyMethodDef function_methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr}, {}};
-PyType_Slot function_slots[] = {{Py_tp_call, (void*)PyVectorcall_Call},
-                                {Py_tp_repr, (void*)function_repr},
-                                {Py_tp_getset, function_attributes},
-                                {Py_tp_members, function_members},
-                                {Py_tp_methods, function_methods},
-                                {0, nullptr}};
+PyType_Slot function_slots[] = {
+    {Py_tp_call, (void*)PyVectorcall_Call}, {Py_tp_repr, (void*)function_repr},
+    {Py_tp_getset, function_attributes},    {Py_tp_members, function_members},
+    {Py_tp_methods, function_methods},      {0, nullptr}};
 PyType_Spec function_spec = {
     "rushlight._C.Operation", sizeof(FunctionObject), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
@@ -156,7 +153,8 @@ Overload make_overload(const Op& op, bool is_method) {
   bool has_dtype = false, has_device = false;
   int positional = 0, lists = 0;
   for (const Parameter& parameter : schema.parameters) {
-    PyObject* name = PyUnicode_FromStringAndSize(parameter.name.data(), Py_ssize_t(parameter.name.size()));
+    PyObject* name =
+        PyUnicode_FromStringAndSize(parameter.name.data(), Py_ssize_t(parameter.name.size()));
     PyUnicode_InternInPlace(&name);
     overload.names.push_back(name);
     has_dtype |= parameter.name == "dtype";
@@ -168,8 +166,8 @@ Overload make_overload(const Op& op, bool is_method) {
   overload.is_factory = has_dtype && has_device;
   // PyTorch's rule: varargs where one list of integers is all there is to give by position.
   int fixed = is_method ? 1 : 0;
-  bool list_is_last = positional == fixed + 1 &&
-                      schema.parameters[size_t(fixed)].type == Type::Ints;
+  bool list_is_last =
+      positional == fixed + 1 && schema.parameters[size_t(fixed)].type == Type::Ints;
   overload.takes_varargs = lists == 1 && list_is_last;
   overload.fixed_positional = fixed;
   return overload;
@@ -208,7 +206,8 @@ PyObject* table_as_dict(const std::map<std::string, Callable, std::less<>>& tabl
   return dict.release();
 }
 
-const Callable* find(const std::map<std::string, Callable, std::less<>>& table, std::string_view name) {
+const Callable* find(const std::map<std::string, Callable, std::less<>>& table,
+                     std::string_view name) {
   auto found = table.find(name);
   return found == table.end() ? nullptr : &found->second;
 }
@@ -232,13 +231,16 @@ PyObject* operation_table(PyObject*, PyObject*) {
 }
 
 PyMethodDef functions[] = {
-    {"_operation_table", operation_table, METH_NOARGS, "Every entry of the op table, as dicts."}, {}};
+    {"_operation_table", operation_table, METH_NOARGS, "Every entry of the op table, as dicts."},
+    {}};
 
 }  // namespace
 
 const Callable* find_method(std::string_view name) { return find(g_methods, name); }
 const Callable* find_function(std::string_view name) { return find(g_functions, name); }
-PyObject* make_function(const Callable& callable) { return new_function(g_function_type, callable); }
+PyObject* make_function(const Callable& callable) {
+  return new_function(g_function_type, callable);
+}
 
 void add_operations(PyObject* module) {
   g_function_type = add_class(module, function_spec);

@@ -56,7 +56,8 @@ class PythonError : public std::exception {
 /// Sets the Python exception that corresponds to the C++ exception being handled.
 void set_python_error();
 
-/// Runs `function`, which returns PyObject* (or int); on an exception sets it and returns `failure`.
+/// Runs `function`, which returns PyObject* (or int); on an exception sets it and returns
+/// `failure`.
 template <class Function, class Result = std::invoke_result_t<Function>>
 Result guarded(Function&& function, Result failure = Result()) noexcept {
   try {
@@ -102,8 +103,7 @@ class WithoutGil {
 // -- Tensors (tensor_type.cpp) -------------------------------------------------------------------
 
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* dict;
   PyObject* weak_references;
 };

@@ -1,7 +1,6 @@
 // The Tensor class: its objects' lives, operators and attributes. Methods that are operations come
 // from the op table (operations.cpp), conversions to and from data from data.cpp.
 
-
 #include <rushlight/operators.h>
 
 #include "ops/op.h"
@@ -81,8 +80,8 @@ int tensor_clear(PyObject* self) {
   return 0;
 }
 
-/// Subclasses made in Python get a dealloc that clears attributes first, which must not happen to an
-/// object that lives on in C++.
+/// Subclasses made in Python get a dealloc that clears attributes first, which must not happen to
+/// an object that lives on in C++.
 int meta_init(PyObject* type, PyObject* args, PyObject* kwargs) {
   if (PyType_Type.tp_init(type, args, kwargs) < 0) return -1;
   reinterpret_cast<PyTypeObject*>(type)->tp_dealloc = tensor_dealloc;
@@ -266,7 +265,8 @@ PyObject* iterate(PyObject* self) {
   return guarded([&]() -> PyObject* {
     check(tensor_of(self).dim() > 0, ErrorKind::Type, "iteration over a 0-d tensor");
     Results results;
-    for (int64_t i = 0; i < tensor_of(self).shape()[0]; ++i) results.tensors.push_back(tensor_of(self).select(0, i));
+    for (int64_t i = 0; i < tensor_of(self).shape()[0]; ++i)
+      results.tensors.push_back(tensor_of(self).select(0, i));
     Object list = checked(PyList_New(Py_ssize_t(results.tensors.size())));
     for (size_t i = 0; i < results.tensors.size(); ++i) {
       PyList_SET_ITEM(list.get(), Py_ssize_t(i), wrap(std::move(results.tensors[i])));
@@ -299,14 +299,17 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       [&] {
         const Tensor& tensor = tensor_of(self);
         if (!value || value == Py_None) return tensor.set_grad(Tensor()), 0;
-        check(is_tensor(value), ErrorKind::Type, "assigned grad expected to be a Tensor or None but got grad of type ",
+        check(is_tensor(value), ErrorKind::Type,
+              "assigned grad expected to be a Tensor or None but got grad of type ",
               Py_TYPE(value)->tp_name);
         check(value != self, "can't assign Variable as its own grad");
         const Tensor& grad = tensor_of(value);
-        check(grad.dtype() == tensor.dtype(), "assigned grad has data of a different type: got torch.",
-              info(grad.dtype()).legacy, "Tensor, expected torch.", info(tensor.dtype()).legacy, "Tensor");
-        check(same(grad.shape(), tensor.shape()), "assigned grad has data of a different size: got ",
-              to_string(grad.shape()), ", expected ", to_string(tensor.shape()));
+        check(grad.dtype() == tensor.dtype(),
+              "assigned grad has data of a different type: got torch.", info(grad.dtype()).legacy,
+              "Tensor, expected torch.", info(tensor.dtype()).legacy, "Tensor");
+        check(same(grad.shape(), tensor.shape()),
+              "assigned grad has data of a different size: got ", to_string(grad.shape()),
+              ", expected ", to_string(tensor.shape()));
         tensor.set_grad(grad);
         return 0;
       },
@@ -326,12 +329,14 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
 int set_data(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&] {
-        check(value && is_tensor(value), ErrorKind::Type, "Variable data has to be a tensor, but got ",
+        check(value && is_tensor(value), ErrorKind::Type,
+              "Variable data has to be a tensor, but got ",
               value ? Py_TYPE(value)->tp_name : "nothing");
         TensorImpl* impl = tensor_of(self).impl();
         const TensorImpl* source = tensor_of(value).impl();
-        check(is_floating(source->dtype) || !impl->requires_grad,
-              "data set to a tensor that requires gradients must be floating point or complex dtype");
+        check(
+            is_floating(source->dtype) || !impl->requires_grad,
+            "data set to a tensor that requires gradients must be floating point or complex dtype");
         impl->storage = source->storage;
         impl->shape = source->shape;
         impl->strides = source->strides;
@@ -344,7 +349,8 @@ int set_data(PyObject* self, PyObject* value, void*) {
 }
 
 int set_grad_fn(PyObject*, PyObject*, void*) {
-  PyErr_SetString(PyExc_AttributeError, "attribute 'grad_fn' of 'torch._C.TensorBase' objects is not writable");
+  PyErr_SetString(PyExc_AttributeError,
+                  "attribute 'grad_fn' of 'torch._C.TensorBase' objects is not writable");
   return -1;
 }
 
@@ -383,15 +389,19 @@ PyGetSetDef attributes[] = {
     {"retains_grad", attribute<[](const Tensor& t) {
        TensorImpl* impl = t.impl();
        return PyBool_FromLong(impl->autograd && impl->autograd->retains_grad);
-     }>, nullptr, "Whether this non-leaf keeps its gradient.", nullptr},
+     }>,
+     nullptr, "Whether this non-leaf keeps its gradient.", nullptr},
     {"output_nr", attribute<[](const Tensor& t) {
        return PyLong_FromLong(t.impl()->autograd ? int(t.impl()->autograd->output) : 0);
-     }>, nullptr, "Which result of its grad_fn this is.", nullptr},
+     }>,
+     nullptr, "Which result of its grad_fn this is.", nullptr},
     {"_version", attribute<[](const Tensor& t) {
        check(!t.impl()->inference, "Inference tensors do not track version counter.");
        return PyLong_FromUnsignedLong(t.impl()->version().writes);
-     }>, nullptr, "Number of in-place changes.", nullptr},
-    {"_base", attribute<get_base>, nullptr, "The tensor of which this is a view, or None.", nullptr},
+     }>,
+     nullptr, "Number of in-place changes.", nullptr},
+    {"_base", attribute<get_base>, nullptr, "The tensor of which this is a view, or None.",
+     nullptr},
     {"T", view_attribute<op::numpy_T>, nullptr, "The dims in reversed order.", nullptr},
     {"mT", view_attribute<op::mT>, nullptr, "The last two dims exchanged.", nullptr},
     {"H", view_attribute<op::mT>, nullptr, "The last two dims exchanged.", nullptr},
@@ -399,19 +409,26 @@ PyGetSetDef attributes[] = {
     {"layout", attribute<[](const Tensor&) {
        Object module = checked(PyImport_ImportModule("rushlight._C"));
        return PyObject_GetAttrString(module.get(), "strided");
-     }>, nullptr, "How elements are stored: always strided.", nullptr},
-    {"is_cuda", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr, nullptr},
-    {"is_sparse", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr, nullptr},
-    {"is_quantized", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr, nullptr},
-    {"is_mps", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr, nullptr},
+     }>,
+     nullptr, "How elements are stored: always strided.", nullptr},
+    {"is_cuda", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
+     nullptr},
+    {"is_sparse", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
+     nullptr},
+    {"is_quantized", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
+     nullptr},
+    {"is_mps", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
+     nullptr},
     {"is_meta", attribute<[](const Tensor& t) {
        return PyBool_FromLong(t.device().type == DeviceType::Meta);
-     }>, nullptr, nullptr, nullptr},
-    {"is_cpu", attribute<[](const Tensor& t) {
-       return PyBool_FromLong(t.device().type == DeviceType::Cpu);
-     }>, nullptr, nullptr, nullptr},
+     }>,
+     nullptr, nullptr, nullptr},
+    {"is_cpu",
+     attribute<[](const Tensor& t) { return PyBool_FromLong(t.device().type == DeviceType::Cpu); }>,
+     nullptr, nullptr, nullptr},
     {"real", attribute<[](const Tensor& t) { return wrap(t); }>, nullptr, nullptr, nullptr},
-    {"name", attribute<[](const Tensor&) { return Py_NewRef(Py_None); }>, nullptr, nullptr, nullptr},
+    {"name", attribute<[](const Tensor&) { return Py_NewRef(Py_None); }>, nullptr, nullptr,
+     nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};
 
@@ -420,7 +437,8 @@ PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
     {}};
 
-/// Setting an attribute may give the object a dict, and with it references for the collector to see.
+/// Setting an attribute may give the object a dict, and with it references for the collector to
+/// see.
 int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
   int status = PyObject_GenericSetAttr(self, name, value);
   if (status == 0 && object_of(self)->dict && !PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);
@@ -485,8 +503,8 @@ PyType_Spec spec = {"rushlight.Tensor", sizeof(TensorObject), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
 
 PyType_Slot meta_slots[] = {{Py_tp_init, (void*)meta_init}, {0, nullptr}};
-PyType_Spec meta_spec = {"rushlight._C._TensorMeta", 0, 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, meta_slots};
+PyType_Spec meta_spec = {"rushlight._C._TensorMeta", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                         meta_slots};
 
 }  // namespace
 

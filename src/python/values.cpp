@@ -1,6 +1,5 @@
 // dtype, device, Size and the conversions of small values.
 
-
 #include "python/python.h"
 
 namespace rushlight::python {
@@ -8,17 +7,14 @@ namespace rushlight::python {
 namespace {
 
 struct DTypeObject {
-  PyObject_HEAD
-  DType dtype;
+  PyObject_HEAD DType dtype;
 };
 struct DeviceObject {
-  PyObject_HEAD
-  Device device;
+  PyObject_HEAD Device device;
 };
 /// memory_format and layout: enumerations that only have a name.
 struct NamedObject {
-  PyObject_HEAD
-  int value;
+  PyObject_HEAD int value;
   const char* name;
 };
 
@@ -36,7 +32,9 @@ PyObject* text(std::string_view text) {
   return PyUnicode_FromStringAndSize(text.data(), Py_ssize_t(text.size()));
 }
 
-PyObject* dtype_repr(PyObject* self) { return text("torch." + std::string(info(dtype_in(self)).name)); }
+PyObject* dtype_repr(PyObject* self) {
+  return text("torch." + std::string(info(dtype_in(self)).name));
+}
 PyObject* dtype_reduce(PyObject* self, PyObject*) { return text(info(dtype_in(self)).name); }
 
 PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {}};
@@ -46,8 +44,9 @@ PyGetSetDef dtype_attributes[] = {
      "Whether elements are floating-point numbers.", nullptr},
     {"is_complex", [](PyObject*, void*) { return Py_NewRef(Py_False); }, nullptr,
      "Whether elements are complex numbers: never.", nullptr},
-    {"is_signed", [](PyObject* self, void*) { return PyBool_FromLong(info(dtype_in(self)).is_signed); },
-     nullptr, "Whether elements can be negative.", nullptr},
+    {"is_signed",
+     [](PyObject* self, void*) { return PyBool_FromLong(info(dtype_in(self)).is_signed); }, nullptr,
+     "Whether elements can be negative.", nullptr},
     {"itemsize", [](PyObject* self, void*) { return PyLong_FromLongLong(size_of(dtype_in(self))); },
      nullptr, "Bytes per element.", nullptr},
     {}};
@@ -79,8 +78,8 @@ PyObject* device_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     }
     int64_t number;
     if (index && index != Py_None) {
-      check(to_integer(index, number), ErrorKind::Type, "device(): argument 'index' must be int, not ",
-            Py_TYPE(index)->tp_name);
+      check(to_integer(index, number), ErrorKind::Type,
+            "device(): argument 'index' must be int, not ", Py_TYPE(index)->tp_name);
       device.index = int8_t(number);
     }
     return new_device(type, device);
@@ -102,21 +101,25 @@ PyObject* device_reduce(PyObject* self, PyObject*) {
   return Py_BuildValue("O(s)", g_device_type, to_string(device_in(self)).c_str());
 }
 PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
-PyGetSetDef device_attributes[] = {
-    {"type", [](PyObject* self, void*) { return text(to_string(Device{device_in(self).type, -1})); },
-     nullptr, "The kind of device: 'cpu' or 'meta'.", nullptr},
-    {"index",
-     [](PyObject* self, void*) -> PyObject* {
-       int index = device_in(self).index;
-       return index < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(index);
-     },
-     nullptr, "Which of several, or None.", nullptr},
-    {}};
+PyGetSetDef device_attributes[] = {{"type",
+                                    [](PyObject* self, void*) {
+                                      return text(to_string(Device{device_in(self).type, -1}));
+                                    },
+                                    nullptr, "The kind of device: 'cpu' or 'meta'.", nullptr},
+                                   {"index",
+                                    [](PyObject* self, void*) -> PyObject* {
+                                      int index = device_in(self).index;
+                                      return index < 0 ? Py_NewRef(Py_None)
+                                                       : PyLong_FromLong(index);
+                                    },
+                                    nullptr, "Which of several, or None.", nullptr},
+                                   {}};
 PyType_Slot device_slots[] = {
     {Py_tp_new, (void*)device_new},
     {Py_tp_repr, (void*)device_repr},
     {Py_tp_str, (void*)+[](PyObject* self) { return text(to_string(device_in(self))); }},
-    {Py_tp_hash, (void*)+[](PyObject* self) -> Py_hash_t {
+    {Py_tp_hash,
+     (void*)+[](PyObject* self) -> Py_hash_t {
        Device device = device_in(self);
        return 1000 * int(device.type) + device.index + 2;
      }},
@@ -201,14 +204,15 @@ PyMethodDef size_methods[] = {
     {"numel", size_numel, METH_NOARGS, "Number of elements a tensor of this size has."},
     {"__reduce__", size_reduce, METH_NOARGS, nullptr},
     {}};
-PyType_Slot size_slots[] = {{Py_tp_new, (void*)size_new},
-                            {Py_tp_repr, (void*)size_repr},
-                            {Py_tp_methods, size_methods},
-                            {Py_mp_subscript, (void*)size_item},
-                            {Py_sq_concat, (void*)size_concat},
-                            {Py_sq_repeat, (void*)size_repeat},
-                            {Py_tp_doc, (void*)"The sizes of a tensor's dims: a tuple of integers."},
-                            {0, nullptr}};
+PyType_Slot size_slots[] = {
+    {Py_tp_new, (void*)size_new},
+    {Py_tp_repr, (void*)size_repr},
+    {Py_tp_methods, size_methods},
+    {Py_mp_subscript, (void*)size_item},
+    {Py_sq_concat, (void*)size_concat},
+    {Py_sq_repeat, (void*)size_repeat},
+    {Py_tp_doc, (void*)"The sizes of a tensor's dims: a tuple of integers."},
+    {0, nullptr}};
 PyType_Spec size_spec = {"rushlight.Size", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
                          size_slots};
 
@@ -235,11 +239,16 @@ PyObject* wrap_size(std::span<const int64_t> shape) {
 bool is_dtype(PyObject* object) { return Py_TYPE(object) == g_dtype_type; }
 
 bool to_dtype(PyObject* object, DType& dtype) {
-  if (is_dtype(object)) dtype = dtype_in(object);
-  else if (object == (PyObject*)&PyFloat_Type) dtype = DType::Float64;
-  else if (object == (PyObject*)&PyLong_Type) dtype = DType::Int64;
-  else if (object == (PyObject*)&PyBool_Type) dtype = DType::Bool;
-  else return false;
+  if (is_dtype(object))
+    dtype = dtype_in(object);
+  else if (object == (PyObject*)&PyFloat_Type)
+    dtype = DType::Float64;
+  else if (object == (PyObject*)&PyLong_Type)
+    dtype = DType::Int64;
+  else if (object == (PyObject*)&PyBool_Type)
+    dtype = DType::Bool;
+  else
+    return false;
   return true;
 }
 
@@ -308,7 +317,8 @@ bool to_scalar(PyObject* object, Scalar& scalar) {
   if (is_tensor(object)) return false;
   check(!PyComplex_Check(object), ErrorKind::NotImplemented,
         "complex numbers are not supported; use two real tensors");
-  // NumPy's scalars: integers have __index__, np.bool_ and np.float32 are told by their dtype's kind.
+  // NumPy's scalars: integers have __index__, np.bool_ and np.float32 are told by their dtype's
+  // kind.
   if (PyUnicode_Check(object) || PyBytes_Check(object) || PySequence_Check(object)) return false;
   if (PyIndex_Check(object)) {
     int64_t value;
@@ -346,7 +356,7 @@ void add_values(PyObject* module) {
   g_layout_type = add_class(module, layout_spec);
   g_size_type = add_class(module, size_spec, (PyObject*)&PyTuple_Type);
   constexpr std::pair<DType, const char*> kAliases[] = {
-      {DType::Int16, "short"}, {DType::Int32, "int"},     {DType::Int64, "long"},
+      {DType::Int16, "short"},  {DType::Int32, "int"},     {DType::Int64, "long"},
       {DType::Float16, "half"}, {DType::Float32, "float"}, {DType::Float64, "double"}};
   for (int i = 0; i < kDTypes; ++i) {
     g_dtypes[i] = g_dtype_type->tp_alloc(g_dtype_type, 0);
