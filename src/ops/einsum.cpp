@@ -355,7 +355,7 @@ Tensor multi_dot(Tensors given) {
           info(list[0].dtype()).spoken, " and tensor ", int64_t(i), " ",
           info(list[i].dtype()).spoken);
     check(i == 0 || list[i - 1].size(1) == list[i].size(0), "multi_dot(): tensors ", int64_t(i) - 1,
-          " and ", int64_t(i), " with shapes ", i == 0 ? "" : to_string(list[i - 1].shape()),
+          " and ", int64_t(i), " with shapes ", to_string(list[i ? i - 1 : 0].shape()),
           " and ", to_string(list[i].shape()), " cannot be multiplied");
   }
   Tensor result = Chain(list).product();

@@ -225,7 +225,7 @@ Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, cons
   check(!weight.defined() || (weight.dim() == 1 && weight.numel() == classes),
         "cross_entropy: weight tensor should be defined either for all ", classes,
         " classes or no classes but got weight tensor of shape: ",
-        weight.defined() ? to_string(weight.shape()) : "");
+        to_string(weight.defined() ? weight.shape() : Ints()));
   Tensor scores = rushlight::_log_softmax(input, class_dim);
   Tensor wanted = smoothing > 0 ? target * (1 - smoothing) + smoothing / double(classes) : target;
   Tensor product = scores * wanted;
