@@ -60,7 +60,10 @@ Tensor make_tensor(Ref<Storage> storage, DType dtype, std::span<const int64_t> s
       Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, shape, strides, offset)));
 }
 
-Tensor wrapped_number(const Scalar& number) { return wrapped_number(number, number.dtype()); }
+Tensor wrapped_number(const Scalar& number) {
+  // In full precision; it promotes like the default dtype all the same.
+  return wrapped_number(number, number.is_float() ? DType::Float64 : number.dtype());
+}
 
 Tensor wrapped_number(const Scalar& number, DType dtype) {
   Tensor tensor = make_tensor({}, dtype);

@@ -49,7 +49,7 @@ Tensor vector_norm(const Tensor& input, double p, Ints dims, bool keepdim,
 Tensor norm_gradient(Tensor grad, const Tensor& x, Tensor norm, double p, Ints dims, bool keepdim) {
   grad = unreduce(grad, x.shape(), dims, keepdim);
   norm = unreduce(norm, x.shape(), dims, keepdim);
-  if (p == 0) return rushlight::zeros_like(x);
+  if (p == 0) return Tensor();  // as PyTorch: nothing flows
   if (p == 1) return x.sign() * grad;
   if (p == 2) return x * rushlight::where(norm == Scalar(0), 0, grad / norm);
   if (std::isinf(p)) {
