@@ -61,27 +61,53 @@ Tensor nonzero_positions(const Tensor& tensor);
 void check_no_overlap(const Tensor& written, const Tensor& read);
 
 /// The tensor that a writing operation writes: the destination of `op_`, else a copy of the input.
-Tensor written_tensor(Call& call);
+Tensor written_tensor(Call& call, MemoryFormat format);
+
+/// Indices into one dim of several tensors.
+class DimIndex {
+ public:
+  /// `index`: contiguous int64, within the size of that dim (negative from its end).
+  DimIndex(const Tensor& index, int64_t dim) : index_(index), dim_(dim) {}
+
+  PlaceCounts counts(const Tensor& tensor) const;
+  /// The elements at the indices …
+  Places picked(const Tensor& tensor);
+  /// … and those of a tensor that has one index of the dim for each of them.
+  Places all(const Tensor& tensor);
+
+ private:
+  Places sides(const Tensor& tensor, size_t first_table);
+
+  Tensor index_;
+  int64_t dim_;
+  Table offsets_, tables_[4];
+};
 
 /// Forward of an operation that changes its first argument: `F{}(target, arguments...)`. Nothing
 /// may be written before everything is checked.
-template <class F, class R, class... Parameters>
-struct WriterOf {
+template <MemoryFormat format, class F, class R, class... Parameters>
+struct Writer {
   template <size_t... I>
   static void invoke(Call& call, std::index_sequence<I...>) {
-    Tensor target = written_tensor(call);
+    Tensor target = written_tensor(call, format);
     using Run = Runner<R (F::*)(const Tensor&, Parameters...) const>;
     F{}(target, Run::template argument<Parameters>(call.arguments[I + 1])...);
     call.results.tensors.push_back(std::move(target));
   }
   static void forward(Call& call) { invoke(call, std::index_sequence_for<Parameters...>()); }
 };
-template <class F, class R, class... Parameters>
-WriterOf<F, R, Parameters...> writer_of(R (F::*)(const Tensor&, Parameters...) const);
+template <MemoryFormat format, class F, class R, class... Parameters>
+Writer<format, F, R, Parameters...> writer_of(R (F::*)(const Tensor&, Parameters...) const);
 
+/// The copy that the operation without `_` makes has the layout of its input.
 template <class F>
 consteval Forward write(F) {
-  return &decltype(writer_of(&F::operator()))::forward;
+  return &decltype(writer_of<MemoryFormat::Preserve>(&F::operator()))::forward;
+}
+/// It is laid out in row-major order.
+template <class F>
+consteval Forward write_row_major(F) {
+  return &decltype(writer_of<MemoryFormat::Contiguous>(&F::operator()))::forward;
 }
 
 }  // namespace rushlight

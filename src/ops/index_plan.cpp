@@ -39,8 +39,7 @@ PlaceAxis place_axis(std::span<const int64_t> shape, std::span<const int64_t> st
   bool first = true, single = true;
   for (size_t d = shape.size(); d-- > 0;) {
     if (shape[d] == 1) continue;
-    if (first)
-      step = expected = strides[d];
+    if (first) step = expected = strides[d];
     first = false;
     single &= strides[d] == expected;
     expected *= shape[d];
@@ -82,10 +81,45 @@ void check_no_overlap(const Tensor& written, const Tensor& read) {
         "to a single memory location. Please clone() the tensor before performing the operation.");
 }
 
-Tensor written_tensor(Call& call) {
-  if (!call.destination) return call.arguments[0].tensor().clone();
+Tensor written_tensor(Call& call, MemoryFormat format) {
+  if (!call.destination) return call.arguments[0].tensor().clone(format);
   check_distinct_elements(*call.destination);
   return *call.destination;
+}
+
+PlaceCounts DimIndex::counts(const Tensor& tensor) const {
+  if (tensor.dim() == 0) return {1, index_.numel(), 1};
+  size_t dim = size_t(dim_);
+  return {count_elements(tensor.shape().first(dim)), index_.numel(),
+          count_elements(tensor.shape().subspan(dim + 1))};
+}
+
+Places DimIndex::sides(const Tensor& tensor, size_t first_table) {
+  Places places{tensor.data(), {}, {}, {}};
+  if (tensor.dim() == 0) return places;
+  size_t dim = size_t(dim_);
+  Ints shape = tensor.shape(), strides = tensor.strides();
+  places.outer = place_axis(shape.first(dim), strides.first(dim), tables_[first_table]);
+  places.inner =
+      place_axis(shape.subspan(dim + 1), strides.subspan(dim + 1), tables_[first_table + 1]);
+  return places;
+}
+
+Places DimIndex::picked(const Tensor& tensor) {
+  Places places = sides(tensor, 0);
+  size_t count = size_t(index_.numel());
+  offsets_ = std::make_unique<int64_t[]>(count);
+  int64_t size = tensor.dim() == 0 ? 1 : tensor.size(dim_);
+  run_add_index({offsets_.get(), count}, {index_.data<int64_t>(), count}, size,
+                tensor.dim() == 0 ? 0 : tensor.stride(dim_));
+  places.picked.table = offsets_.get();
+  return places;
+}
+
+Places DimIndex::all(const Tensor& tensor) {
+  Places places = sides(tensor, 2);
+  places.picked.step = tensor.dim() == 0 ? 0 : tensor.stride(dim_);
+  return places;
 }
 
 IndexPlan::IndexPlan(const Tensor& input, Tensors indices)

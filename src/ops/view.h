@@ -43,4 +43,8 @@ struct Range {
   Range(int64_t size, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step);
 };
 
+/// One index of a dim, which goes; and a range of a dim.
+Geometry selected(Geometry geometry, int64_t dim, int64_t index);
+Geometry sliced(Geometry geometry, int64_t dim, const Range& range, int64_t step);
+
 }  // namespace rushlight

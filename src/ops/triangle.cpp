@@ -1,0 +1,197 @@
+// Triangles and diagonals of matrices.
+
+#include <rushlight/operators.h>
+
+#include <cstring>
+
+#include "ops/pointwise.h"
+#include "ops/view.h"
+
+namespace rushlight {
+
+namespace {
+
+/// Sets the elements on the other side of the diagonal to zero; bytes of zero are 0 in every dtype.
+void clear_triangle(const Tensor& matrices, bool keep_lower, int64_t diagonal) {
+  int64_t rows = matrices.size(-2), columns = matrices.size(-1), item = size_of(matrices.dtype());
+  int64_t total = columns == 0 ? 0 : matrices.numel() / columns;
+  char* data = static_cast<char*>(matrices.data());
+  for (int64_t r = 0; r < total; ++r) {
+    int64_t row = r % rows;
+    int64_t cut = std::clamp<int64_t>(row + diagonal + (keep_lower ? 1 : 0), 0, columns);
+    int64_t begin = keep_lower ? cut : 0, end = keep_lower ? columns : cut;
+    std::memset(data + (r * columns + begin) * item, 0, size_t((end - begin) * item));
+  }
+}
+
+template <bool keep_lower>
+void keep_triangle(Call& call) {
+  const Tensor& input = call.arguments[0].tensor();
+  check(input.dim() >= 2, keep_lower ? "tril" : "triu",
+        ": input tensor must have at least 2 dimensions");
+  bool direct = call.destination && call.destination->is_contiguous();
+  Tensor result =
+      direct ? *call.destination : make_tensor(input.shape(), input.dtype(), input.device());
+  if (!direct) copy_elements(result, input);
+  if (result.numel() > 0 && result.impl()->device != DeviceType::Meta)
+    clear_triangle(result, keep_lower, call.arguments[1].as<int64_t>());
+  if (call.destination && !direct) {
+    check_distinct_elements(*call.destination);
+    copy_elements(*call.destination, result);
+    result = *call.destination;
+  }
+  call.results.tensors.push_back(std::move(result));
+}
+
+/// Row and column of every element of a triangle, in row-major order.
+Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lower, DType dtype) {
+  check(rows >= 0, "row must be non-negative, got ", rows);
+  check(columns >= 0, "col must be non-negative, got ", columns);
+  std::vector<int64_t> row_of, column_of;
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t begin = lower ? 0 : std::max<int64_t>(0, row + offset);
+    int64_t end = lower ? std::min(columns, row + offset + 1) : columns;
+    for (int64_t column = begin; column < end; ++column) {
+      row_of.push_back(row);
+      column_of.push_back(column);
+    }
+  }
+  Tensor result = make_tensor({{2, int64_t(row_of.size())}}, DType::Int64);
+  std::copy(row_of.begin(), row_of.end(), result.data<int64_t>());
+  std::copy(column_of.begin(), column_of.end(), result.data<int64_t>() + row_of.size());
+  return dtype == DType::Int64 ? result : result.to(dtype);
+}
+
+constexpr auto fill_diagonal = [](const Tensor& input, const Scalar& fill_value,
+                                  bool wrap) -> Tensor {
+  check(input.dim() >= 2, "dimensions must larger than 1");
+  int64_t shortest = input.size(0), stride = 0;
+  for (int64_t d = 0; d < input.dim(); ++d) {
+    check(input.dim() == 2 || input.size(d) == input.size(0),
+          "all dimensions of input must be of equal length, got ", to_string(input.shape()));
+    shortest = std::min(shortest, input.size(d));
+    stride += input.stride(d);
+  }
+  Dims size{shortest}, step{stride};
+  input.as_strided(size, step, input.storage_offset()).fill_(fill_value);
+  if (!wrap || input.dim() != 2 || input.size(0) <= input.size(1) + 1) return input;
+  // In tall matrices the diagonal begins again, one row below where it ended.
+  int64_t columns = input.size(1), rows = input.size(0) - columns - 1;
+  for (int64_t start = columns + 1; rows > 0; start += columns + 1, rows -= columns + 1) {
+    Dims length{std::min(rows, columns)};
+    input.as_strided(length, step, input.storage_offset() + start * input.stride(0))
+        .fill_(fill_value);
+  }
+  return input;
+};
+
+}  // namespace
+
+constinit const Op op::tril = {
+    .schema = "tril(Tensor input, int diagonal=0) -> Tensor",
+    .doc = "The lower triangle of each matrix, up to a diagonal; zeros above.",
+    .examples = "tril(randn(3, 4))\ntril(randn(2, 3, 3), diagonal=-1)",
+    .variants = "in-place",
+    .forward = keep_triangle<true>,
+    .backward =
+        [](Backward& b) { b.wrt("input", [&] { return b.grad().tril(b.integer("diagonal")); }); },
+};
+
+constinit const Op op::triu = {
+    .schema = "triu(Tensor input, int diagonal=0) -> Tensor",
+    .doc = "The upper triangle of each matrix, from a diagonal on; zeros below.",
+    .examples = "triu(randn(3, 4))\ntriu(randn(2, 3, 3), diagonal=1)",
+    .variants = "in-place",
+    .forward = keep_triangle<false>,
+    .backward =
+        [](Backward& b) { b.wrt("input", [&] { return b.grad().triu(b.integer("diagonal")); }); },
+};
+
+constinit const Op op::tril_indices = {
+    .schema =
+        "tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, "
+        "device? device=None, bool? pin_memory=None) -> Tensor",
+    .doc = "Rows and columns of the lower triangle of a (row, col) matrix, in row-major order.",
+    .examples = "tril_indices(3, 4)\ntril_indices(3, 3, -1)",
+    .forward = run([](int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
+                      std::optional<Layout>, std::optional<Device>, std::optional<bool>) {
+      return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64));
+    }),
+};
+
+constinit const Op op::triu_indices = {
+    .schema =
+        "triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, layout? layout=None, "
+        "device? device=None, bool? pin_memory=None) -> Tensor",
+    .doc = "Rows and columns of the upper triangle of a (row, col) matrix, in row-major order.",
+    .examples = "triu_indices(3, 4)\ntriu_indices(3, 3, 1)",
+    .forward = run([](int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
+                      std::optional<Layout>, std::optional<Device>, std::optional<bool>) {
+      return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64));
+    }),
+};
+
+constinit const Op op::trace = {
+    .schema = "trace(Tensor input) -> Tensor",
+    .doc = "The sum of the diagonal of a matrix.",
+    .examples = "trace(randn(3, 4))",
+    .forward = run([](const Tensor& input) {
+      check(input.dim() == 2, "trace: expected a matrix, but got tensor with dim ", input.dim());
+      check(input.dtype() != DType::Bool, ErrorKind::NotImplemented,
+            "\"trace\" not implemented for 'Bool'");
+      return input.diagonal().sum();
+    }),
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] {
+            Ints shape = b.shape("input");
+            int64_t length = std::min(shape[0], shape[1]);
+            Geometry diagonal(shape);
+            diagonal.shape = {length};
+            diagonal.strides = {shape[1] + 1};
+            return diagonal.place(b.grad().expand(Ints(length)), shape);
+          });
+        },
+};
+
+constinit const Op op::fill_diagonal_ = {
+    .schema = "fill_diagonal_(Tensor(a!) input, Scalar fill_value, bool wrap=False) -> Tensor(a!)",
+    .doc = "Fills the main diagonal; in a tall matrix it begins again below if `wrap`.",
+    .examples = "zeros(3, 3).fill_diagonal_(5)\nzeros(7, 3).fill_diagonal_(5, wrap=True)",
+    .variants = "method-only",
+    .compose = run(fill_diagonal),
+};
+
+constinit const Op op::one_hot = {
+    .schema = "one_hot(Tensor input, int num_classes=-1) -> Tensor",
+    .doc = "For each class a row of zeros with a 1 at the class; `num_classes` -1: all that occur.",
+    .examples = "F.one_hot(tensor([0, 2, 1]))\nF.one_hot(tensor([0, 2, 1]), num_classes=5)",
+    .variants = "nn",
+    .forward = run([](const Tensor& input, int64_t num_classes) {
+      check(input.dtype() == DType::Int64,
+            "one_hot is only applicable to index tensor of type LongTensor, got ",
+            info(input.dtype()).name, ".");
+      check(input.numel() > 0 || num_classes != -1,
+            "Can not infer total number of classes from empty tensor.");
+      check(input.numel() > 0 || num_classes > 0,
+            "Can not infer total number of classes from empty tensor.");
+      Tensor classes = input.contiguous();
+      const int64_t* values = classes.data<int64_t>();
+      int64_t highest = -1;
+      for (int64_t i = 0; i < classes.numel(); ++i) {
+        check(values[i] >= 0, "Class values must be non-negative, got ", values[i]);
+        highest = std::max(highest, values[i]);
+      }
+      check(num_classes >= -1, "num_classes should be positive");
+      int64_t columns = num_classes == -1 ? highest + 1 : num_classes;
+      check(highest < columns, "Class values must be smaller than num_classes.");
+      Dims shape(input.shape());
+      shape.push_back(columns);
+      Tensor result = rushlight::zeros(shape, DType::Int64);
+      int64_t* out = result.data<int64_t>();
+      for (int64_t i = 0; i < classes.numel(); ++i) out[i * columns + values[i]] = 1;
+      return result;
+    }),
+};
+
+}  // namespace rushlight
