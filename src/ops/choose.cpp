@@ -153,8 +153,8 @@ constinit const Op op::where_method = {
     }),
 };
 
-constinit const Op op::where = {
-    .schema = "where(Tensor condition) -> Tensor[]",
+constinit const Op op::where_condition = {
+    .schema = "where.condition(Tensor condition) -> Tensor[]",
     .doc = "The indices of the elements that are not zero, one tensor for each dim.",
     .examples = "where(randn(3, 4) > 0)",
     .variants = "function-only",
