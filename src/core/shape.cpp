@@ -65,7 +65,7 @@ Dims wrap_dims(std::span<const int64_t> dims, int64_t ndim, bool empty_is_all) {
 Dims broadcast_shapes(std::span<const int64_t> a, std::span<const int64_t> b) {
   size_t ndim = std::max(a.size(), b.size());
   Dims result(ndim);
-  for (size_t i = 0; i < ndim; ++i) {
+  for (size_t i = ndim; i-- > 0;) {  // from the last dim, which the message then names first
     size_t from_end = ndim - i;
     int64_t size_a = from_end <= a.size() ? a[a.size() - from_end] : 1;
     int64_t size_b = from_end <= b.size() ? b[b.size() - from_end] : 1;

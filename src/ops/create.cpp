@@ -206,6 +206,10 @@ constinit const Op op::zeros = {
     .doc = "A tensor of zeros.",
     .examples = "zeros(2, 3)\nzeros(2, 0, dtype=int64)\nzeros(())",
     .forward = run([](Ints size, OptionalDType dtype, OptionalDevice device) {
+      for (int64_t length : size) {
+        check(length >= 0, "zeros: Dimension size must be non-negative. The shape is ",
+              to_string(size));
+      }
       return filled(size, 0, dtype.value_or(default_dtype()), device);
     }),
 };

@@ -58,4 +58,9 @@ void set_python_error() {
   }
 }
 
+void warn_in_python(std::string_view message) {
+  WithGil gil;
+  checked(PyErr_WarnEx(PyExc_UserWarning, std::string(message).c_str(), 1));
+}
+
 }  // namespace rushlight::python

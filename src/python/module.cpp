@@ -13,6 +13,7 @@ NB_MODULE(_C, m) {
   using namespace rushlight;
   using namespace rushlight::python;
   nb::set_leak_warnings(false);
+  set_warning_handler(warn_in_python);
   nb::register_exception_translator([](const std::exception_ptr& error, void*) {
     try {
       std::rethrow_exception(error);
@@ -29,6 +30,7 @@ NB_MODULE(_C, m) {
   add_operations(module);
   add_data(module);
   add_autograd(module);
+  add_print(module);
   add_random(module);
   m.attr("__version__") = RUSHLIGHT_VERSION;
   m.def("get_num_threads", &num_threads, "Threads that a kernel may use.");

@@ -56,6 +56,9 @@ class PythonError : public std::exception {
 /// Sets the Python exception that corresponds to the C++ exception being handled.
 void set_python_error();
 
+/// The handler of rushlight::warn: a UserWarning, which throws where warnings are errors.
+void warn_in_python(std::string_view message);
+
 /// Runs `function`, which returns PyObject* (or int); on an exception sets it and returns
 /// `failure`.
 template <class Function, class Result = std::invoke_result_t<Function>>
@@ -157,6 +160,7 @@ void add_operations(PyObject* module);
 void add_nodes(PyObject* module);
 void add_data(PyObject* module);
 void add_autograd(PyObject* module);
+void add_print(PyObject* module);
 void add_random(PyObject* module);
 
 /// Adds plain C functions to a module.

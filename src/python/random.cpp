@@ -1,8 +1,6 @@
 // The random generator as Python sees it.
 
-#include <cstring>
-
-#include <rushlight/generator.h>
+#include <rushlight/random.h>
 
 #include "python/casters.h"
 
@@ -11,22 +9,6 @@ namespace nb = nanobind;
 namespace rushlight::python {
 
 namespace {
-
-Tensor state_tensor(const Generator& generator) {
-  std::vector<uint8_t> state = generator.get_state();
-  const int64_t shape[] = {int64_t(state.size())};
-  Tensor tensor = make_tensor(shape, DType::UInt8);
-  std::memcpy(tensor.data(), state.data(), state.size());
-  return tensor;
-}
-
-void restore(Generator& generator, const Tensor& state) {
-  check(state.defined(), ErrorKind::Type, "expected a torch.ByteTensor, but got None");
-  check(state.dtype() == DType::UInt8, ErrorKind::Type,
-        "expected a torch.ByteTensor, but got torch.", info(state.dtype()).legacy, "Tensor");
-  check(state.is_contiguous(), "RNG state must be a contiguous tensor");
-  generator.set_state({static_cast<const uint8_t*>(state.data()), size_t(state.numel())});
-}
 
 /// PyTorch takes any integer from -2^63 to 2^64 - 1; negative ones wrap.
 uint64_t to_seed(nb::handle object) {
@@ -73,8 +55,8 @@ void add_random(PyObject* module) {
           nb::arg("seed"), "Restarts the stream; returns the generator.")
       .def("seed", &Generator::seed, "Restarts the stream from the system's entropy.")
       .def("initial_seed", &Generator::initial_seed, "The seed with which the stream started.")
-      .def("get_state", state_tensor, "The state: a uint8 tensor of 5056 elements, as PyTorch's.")
-      .def("set_state", restore, nb::arg("new_state"), "Continues from a saved state.")
+      .def("get_state", &get_state, "The state: a uint8 tensor of 5056 elements, as PyTorch's.")
+      .def("set_state", &set_state, nb::arg("new_state"), "Continues from a saved state.")
       .def("clone_state", &Generator::clone, "A generator of its own with the same state.")
       .def_prop_ro("device", device);
   m.attr("default_generator") = nb::cast(&default_generator(), nb::rv_policy::reference);

@@ -2,6 +2,7 @@
 // from the op table (operations.cpp), conversions to and from data from data.cpp.
 
 #include <rushlight/operators.h>
+#include <rushlight/print.h>
 
 #include "ops/op.h"
 #include "python/binder.h"
@@ -276,9 +277,12 @@ PyObject* iterate(PyObject* self) {
 }
 
 PyObject* represent(PyObject* self) {
-  // The text is made in Python only where a subclass wants another.
+  // A subclass shows its name, but for Parameter, which puts "Parameter containing:" before it.
   return guarded([&] {
-    std::string text = tensor_of(self).to_string();
+    std::string_view name = Py_TYPE(self)->tp_name;
+    name = name.substr(name.rfind('.') + 1);
+    bool plain = name == "Tensor" || name == "Parameter";
+    std::string text = format_tensor(tensor_of(self), plain ? "tensor(" : std::string(name) + "(");
     return PyUnicode_FromStringAndSize(text.data(), Py_ssize_t(text.size()));
   });
 }
