@@ -21,8 +21,8 @@ Tensor get_state(const Generator& generator) {
 }
 
 void set_state(Generator& generator, const Tensor& state) {
-  check(state.defined() && state.dtype() == DType::UInt8 && state.impl()->device == DeviceType::Cpu, ErrorKind::Type,
-        "RNG state must be a torch.ByteTensor");
+  check(state.defined() && state.dtype() == DType::UInt8 && state.impl()->device == DeviceType::Cpu,
+        ErrorKind::Type, "RNG state must be a torch.ByteTensor");
   check(state.is_contiguous(), "RNG state must be contiguous");
   generator.set_state({static_cast<const uint8_t*>(state.data()), size_t(state.numel())});
 }

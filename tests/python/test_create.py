@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from same import assert_same
 
 DTYPES = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()

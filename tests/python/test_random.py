@@ -1,7 +1,6 @@
 """Random numbers: after the same seed, PyTorch's, and its refusals."""
 
 import pytest
-
 import rushlight
 from same import assert_same
 
