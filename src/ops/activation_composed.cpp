@@ -257,6 +257,7 @@ constinit const Op op::_prelu_kernel = {
     .examples = "",
     .variants = "private",
     .forward = run([](const Tensor& input, const Tensor& weight) {
+      check_floating(input, "prelu");
       return where(input > 0, input, weight * input);
     }),
     .save = "input, weight",

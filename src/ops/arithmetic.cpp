@@ -92,8 +92,8 @@ void lerp_forward(Call& call) {
   for (int i = 1; i < 3; ++i) {
     if (!call.arguments[i].is_tensor()) continue;
     DType other = call.arguments[i].tensor().dtype();
-    check(other == dtype, "expected dtype ", info(dtype).name, " for `", kNames[i],
-          "` but got dtype ", info(other).name);
+    check(other == dtype, "expected dtype ", type_name(dtype), " for `", kNames[i],
+          "` but got dtype ", type_name(other));
   }
   pointwise_forward(call, Kernel::Lerp, Result::Promoted, 3);
 }

@@ -48,14 +48,6 @@ void batched_product(const Tensor& a, bool transpose_a, const Tensor& b, bool tr
 
 namespace {
 
-/// The C++ spelling that PyTorch puts into two of its errors.
-std::string_view cpp_name(DType dtype) {
-  constexpr std::string_view kNames[kDTypes] = {
-      "bool",     "unsigned char", "signed char",   "short int", "int",
-      "long int", "c10::Half",     "c10::BFloat16", "float",     "double"};
-  return kNames[int(dtype)];
-}
-
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b) {
   Tensor result =
       make_tensor({{a.shape()[transpose_a], b.shape()[!transpose_b]}}, a.dtype(), a.device());
@@ -70,8 +62,8 @@ Tensor multiply_all(const Tensor& a, const Tensor& b) {
   check(b.dim() == 2, "mat2 must be a matrix; got the shape ", to_string(b.shape()));
   check_multiply(a, b);
   check(a.dtype() == b.dtype(),
-        "expected m1 and m2 to have the same dtype, but got: ", cpp_name(a.dtype()),
-        " != ", cpp_name(b.dtype()));
+        "expected m1 and m2 to have the same dtype, but got: ", type_name(a.dtype()),
+        " != ", type_name(b.dtype()));
   refuse_bool("addmm_impl_cpu_", a.dtype());
   return product(a, false, b, false);
 }

@@ -87,6 +87,13 @@ DType promote_operands(std::span<const Value> operands) {
   return promotion.result();
 }
 
+std::string_view type_name(DType dtype) {
+  constexpr std::string_view kNames[kDTypes] = {
+      "bool",     "unsigned char", "signed char",   "short int", "int",
+      "long int", "c10::Half",     "c10::BFloat16", "float",     "double"};
+  return kNames[int(dtype)];
+}
+
 void check_can_cast(DType from, DType to) {
   bool lossy =
       (is_floating(from) && !is_floating(to)) || (from != DType::Bool && to == DType::Bool);

@@ -29,6 +29,9 @@ struct Pointwise {
 /// The promoted dtype of tensors and numbers.
 DType promote_operands(std::span<const Value> operands);
 
+/// The C++ type of a dtype, by which some of PyTorch's messages name it: "float", "long int".
+std::string_view type_name(DType dtype);
+
 /// Throws PyTorch's error if a result of dtype `from` may not be stored in a tensor of dtype `to`.
 void check_can_cast(DType from, DType to);
 

@@ -31,6 +31,50 @@ void sign_forward(Call& call) {
   pointwise_forward(call, boolean ? Kernel::Copy : Kernel::Sign, Result::Promoted);
 }
 
+void abs_forward(Call& call) {
+  check(call.arguments[0].tensor().dtype() != DType::Bool, ErrorKind::NotImplemented,
+        "\"abs_cpu\" not implemented for 'Bool'");
+  pointwise_forward(call, Kernel::Abs, Result::Promoted);
+}
+
+/// The next number in 16 bits: magnitudes are ordered as their bits are.
+template <class T>
+T next_half(T from, T to) {
+  float x = from, y = to;
+  if (x != x || y != y) return T(x + y);
+  if (x == y) return to;
+  T next = from;
+  if (x == 0)
+    next.bits = y > 0 ? 0x0001 : 0x8001;
+  else
+    next.bits = uint16_t((x < y) == (x > 0) ? from.bits + 1 : from.bits - 1);
+  return next;
+}
+
+/// Kernels compute 16-bit numbers in float32, whose next number is nearer.
+Tensor next_halves(const Tensor& input, const Tensor& other) {
+  Dims shape = broadcast_shapes(input.shape(), other.shape());
+  Tensor result = input.expand(shape).clone(MemoryFormat::Contiguous);
+  Tensor targets = other.expand(shape).contiguous();
+  auto step = [&]<class T>(CppType<T>) {
+    T* values = result.data<T>();
+    const T* ends = targets.data<T>();
+    for (int64_t i = 0; i < result.numel(); ++i) values[i] = next_half(values[i], ends[i]);
+  };
+  if (input.dtype() == DType::Float16)
+    step(CppType<Float16>());
+  else
+    step(CppType<BFloat16>());
+  return result;
+}
+
+void nextafter_forward(Call& call) {
+  DType dtype = promote_operands({call.arguments, 2});
+  if (!is_half(dtype)) return pointwise_forward(call, Kernel::Nextafter, Result::Promoted);
+  call.results.tensors.push_back(
+      next_halves(call.arguments[0].tensor().to(dtype), call.arguments[1].tensor().to(dtype)));
+}
+
 /// Of functions made of steps.
 void no_slope(Backward& b) {
   b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); });
@@ -130,7 +174,7 @@ constinit const Op op::abs = {
     .doc = "The magnitude of each element.",
     .examples = "abs(randn(3, 4))",
     .variants = "in-place",
-    .forward = pointwise<Kernel::Abs>,
+    .forward = abs_forward,
     .save = "input",
     .backward =
         [](Backward& b) { b.wrt("input", [&] { return b.grad() * b.saved("input").sgn(); }); },
@@ -195,8 +239,13 @@ constinit const Op op::nextafter = {
     .doc = "The next number after `input` that the dtype can hold, in the direction of `other`.",
     .examples = "nextafter(randn(3, 4), randn(4))",
     .variants = "in-place",
-    .forward = pointwise<Kernel::Nextafter>,
-    .backward = not_differentiable,
+    .forward = nextafter_forward,
+    .save = "input, other",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] { return masked(b.grad(), b.saved("input") != b.saved("other")); });
+          b.wrt("other", [&] { return rushlight::zeros_like(b.grad()); });
+        },
 };
 
 constinit const Op op::heaviside = {

@@ -49,9 +49,6 @@ double polygamma_of(int64_t n, double x) {
   return sum + polygamma_of(n, x);
 }
 
-/// NaN where the condition holds, else 0.
-Tensor undefined_at(const Tensor& condition) { return rushlight::where(condition, NAN, 0.0); }
-
 Tensor polygamma_values(int64_t n, const Tensor& input) {
   check(n >= 0, "polygamma(n, x) does not support negative n.");
   if (n == 0) return input.digamma();
@@ -166,7 +163,7 @@ constinit const Op op::logit = {
             double eps = b.given("eps") ? b.argument<double>("eps") : 0;
             Tensor inside = !((x < eps) | (x > 1 - eps));
             // Without eps the logit is undefined outside of [0, 1], with it constant.
-            return b.given("eps") ? masked(slope, inside) : slope + undefined_at(!inside);
+            return where(inside, slope, b.given("eps") ? 0.0 : NAN);
           });
         },
 };

@@ -171,6 +171,13 @@ PyObject* unary(PyObject* a) {
   });
 }
 
+PyObject* invert(PyObject* a) {
+  if (!is_floating(tensor_of(a).dtype())) return unary<op::bitwise_not>(a);
+  PyErr_SetString(PyExc_TypeError,
+                  "~ (operator.invert) is only implemented on integer and Boolean-type tensors");
+  return nullptr;
+}
+
 Tensor number_minus(const Scalar& a, const Tensor& b) { return rsub(b, a); }
 Tensor number_over(const Scalar& a, const Tensor& b) { return b.reciprocal() * a; }
 
@@ -489,9 +496,9 @@ PyType_Slot slots[] = {
     {Py_nb_inplace_lshift, (void*)named_in_place<kShiftLeft_>},
     {Py_nb_inplace_rshift, (void*)named_in_place<kShiftRight_>},
     {Py_nb_negative, (void*)unary<op::neg>},
-    {Py_nb_positive, (void*)+[](PyObject* self) { return Py_NewRef(self); }},
+    {Py_nb_positive, (void*)unary<op::positive>},
     {Py_nb_absolute, (void*)unary<op::abs>},
-    {Py_nb_invert, (void*)unary<op::bitwise_not>},
+    {Py_nb_invert, (void*)invert},
     {Py_nb_bool, (void*)truth},
     {Py_nb_float, (void*)to_python_float},
     {Py_nb_int, (void*)to_python_int},
