@@ -371,7 +371,8 @@ def gradients(library, text):
     second = None
     if first.requires_grad:
         (second,) = torch.autograd.grad((first * weights).sum(), x, allow_unused=True)
-    return node_name(result), first.tolist(), second.tolist() if second is not None else [0.0] * len(SMOOTH)
+    # Adding 0 gives storage to the tensors of zeros that PyTorch makes without any.
+    return node_name(result), first.tolist(), (second + 0).tolist() if second is not None else [0.0] * len(SMOOTH)
 
 
 SMOOTH = [0.15, 0.35, 0.62, 0.93]
