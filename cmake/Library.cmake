@@ -16,11 +16,23 @@ add_custom_command(
   DEPENDS ${OPGEN} ${OP_SOURCES}
   COMMENT "Deriving the declarations of the ops"
   VERBATIM)
-add_custom_target(rushlight_ops DEPENDS ${DERIVED})
+
+# The layers' classes, from the layer table.
+file(GLOB LAYER_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/nn/*.cpp)
+set(LAYERGEN ${PROJECT_SOURCE_DIR}/tools/layergen.py)
+set(DERIVED_LAYERS ${GENERATED}/rushlight/nn/layers.h ${GENERATED}/rushlight/nn/layer_names.h
+    ${GENERATED}/rushlight/nn/layers.cpp)
+add_custom_command(
+  OUTPUT ${DERIVED_LAYERS}
+  COMMAND ${Python_EXECUTABLE} ${LAYERGEN} --output ${GENERATED}/rushlight/nn ${LAYER_SOURCES}
+  DEPENDS ${LAYERGEN} ${OPGEN} ${LAYER_SOURCES}
+  COMMENT "Deriving the classes of the layers"
+  VERBATIM)
+add_custom_target(rushlight_ops DEPENDS ${DERIVED} ${DERIVED_LAYERS})
 
 file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cpp)
 list(FILTER SOURCES EXCLUDE REGEX "/src/python/")
-list(APPEND SOURCES ${GENERATED}/rushlight/ops.cpp)
+list(APPEND SOURCES ${GENERATED}/rushlight/ops.cpp ${GENERATED}/rushlight/nn/layers.cpp)
 
 add_library(rushlight_objects OBJECT ${SOURCES})
 add_dependencies(rushlight_objects rushlight_ops)

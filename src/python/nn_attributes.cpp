@@ -1,0 +1,351 @@
+// Attributes of modules: parameters, buffers, parts and settings live in the C++ tables, all else in
+// the object's dict. And the tables as Python sees them.
+
+#include "nn/layer_table.h"
+#include "python/nn.h"
+
+namespace rushlight::python {
+
+namespace {
+
+using nn::Module;
+
+template <class Slots>
+auto find(Slots& slots, std::string_view name) -> decltype(slots.data()) {
+  for (auto& slot : slots) {
+    if (slot.name == name) return &slot;
+  }
+  return nullptr;
+}
+
+template <class Slots>
+bool erase(Slots& slots, std::string_view name) {
+  auto* slot = find(slots, name);
+  if (!slot) return false;
+  auto keep = std::move(slot->value);  // dies when the table is whole again
+  slots.erase(slots.begin() + (slot - slots.data()));
+  return true;
+}
+
+/// What the tables have under this name; null if nothing.
+PyObject* from_tables(nn::Layer& layer, std::string_view name) {
+  if (auto* slot = find(layer.parameter_slots(), name)) return wrap_parameter(slot->value);
+  if (auto* slot = find(layer.module_slots(), name)) return wrap_module(slot->value.get());
+  if (auto* slot = find(layer.buffer_slots(), name)) return wrap(slot->value);
+  if (const nn::Setting* setting = layer.find_setting(name)) return wrap(*setting);
+  return nullptr;
+}
+
+enum class Table { None, Parameters, Buffers, Modules };
+
+/// Removes the name from wherever else it may be.
+void forget(PyObject* self, PyObject* name, Table except) {
+  ModuleObject* object = module_object(self);
+  if (object->dict && PyDict_Contains(object->dict, name) == 1)
+    checked(PyDict_DelItem(object->dict, name));
+  std::string_view text = text_of(name);
+  if (except != Table::Parameters) erase(object->layer->parameter_slots(), text);
+  if (except != Table::Buffers) erase(object->layer->buffer_slots(), text);
+  if (except != Table::Modules) erase(object->layer->module_slots(), text);
+}
+
+void check_initialised(PyObject* self, const char* what) {
+  check(module_object(self)->initialised, ErrorKind::Attribute, "cannot assign ", what,
+        " before Module.__init__() call");
+}
+
+/// Assigns a parameter, a part or a buffer; false if it is a plain attribute.
+bool assign(PyObject* self, PyObject* name, PyObject* value) {
+  nn::Layer& layer = layer_of(self);
+  std::string_view text = text_of(name);
+  if (is_parameter(value)) {
+    check_initialised(self, "parameters");
+    forget(self, name, Table::Parameters);
+    layer.register_parameter(std::string(text), tensor_of(value));
+    return true;
+  }
+  if (auto* slot = find(layer.parameter_slots(), text)) {
+    check(value == Py_None, ErrorKind::Type, "cannot assign '", type_text(value),
+          "' as parameter '", text, "' (torch.nn.Parameter or None expected)");
+    slot->value = Tensor();
+    return true;
+  }
+  if (is_module(value)) {
+    check_initialised(self, "module");
+    forget(self, name, Table::Modules);
+    layer.add_module(std::string(text), Ref<Module>::share(module_object(value)->layer));
+    return true;
+  }
+  if (auto* slot = find(layer.module_slots(), text)) {
+    check(value == Py_None, ErrorKind::Type, "cannot assign '", type_text(value),
+          "' as child module '", text, "' (torch.nn.Module or None expected)");
+    auto keep = std::move(slot->value);
+    return true;
+  }
+  bool is_buffer = buffer_type && PyType_IsSubtype(Py_TYPE(value), buffer_type);
+  auto* slot = find(layer.buffer_slots(), text);
+  if (!is_buffer && !slot) return false;
+  check(value == Py_None || is_tensor(value), ErrorKind::Type, "cannot assign '", type_text(value),
+        "' as buffer '", text, "' (torch.nn.Buffer, torch.Tensor or None expected)");
+  if (is_buffer) {
+    check_initialised(self, "buffer");
+    forget(self, name, Table::Buffers);
+    Object persistent = checked(PyObject_GetAttrString(value, "persistent"));
+    layer.register_buffer(std::string(text), tensor_of(value), persistent.get() == Py_True);
+  } else {
+    slot->value = value == Py_None ? Tensor() : tensor_of(value);
+  }
+  return true;
+}
+
+bool remove(nn::Layer& layer, std::string_view name) {
+  return erase(layer.parameter_slots(), name) || erase(layer.buffer_slots(), name) ||
+         erase(layer.module_slots(), name);
+}
+
+}  // namespace
+
+PyObject* get_module_attribute(PyObject* self, PyObject* name) {
+  PyTypeObject* type = Py_TYPE(self);
+  if (_PyType_Lookup(type, name)) return PyObject_GenericGetAttr(self, name);
+  return guarded([&]() -> PyObject* {
+    if (PyObject* dict = module_object(self)->dict) {
+      PyObject* own = PyDict_GetItemWithError(dict, name);
+      if (own) return Py_NewRef(own);
+      if (PyErr_Occurred()) throw PythonError();
+    }
+    if (PyObject* found = from_tables(layer_of(self), text_of(name))) return found;
+    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'", type->tp_name, name);
+    return nullptr;
+  });
+}
+
+int set_module_attribute(PyObject* self, PyObject* name, PyObject* value) {
+  return guarded(
+      [&] {
+        if (!value) {
+          if (remove(layer_of(self), text_of(name))) return 0;
+          return PyObject_GenericSetAttr(self, name, nullptr);
+        }
+        if (assign(self, name, value)) return 0;
+        const nn::Setting* setting = layer_of(self).find_setting(text_of(name));
+        if (setting) {
+          set_setting(layer_of(self), *setting, value);
+          return 0;
+        }
+        return PyObject_GenericSetAttr(self, name, value);
+      },
+      -1);
+}
+
+// -- Tables ----------------------------------------------------------------------------------------
+
+namespace {
+
+Table table_named(PyObject* name) {
+  std::string_view text = text_of(name);
+  return text == "_parameters" ? Table::Parameters
+         : text == "_buffers"  ? Table::Buffers
+                               : Table::Modules;
+}
+
+/// Calls `visit(name, object)` for each entry of a table.
+template <class Visit>
+void for_each_entry(nn::Layer& layer, Table table, Visit&& visit) {
+  if (table == Table::Parameters) {
+    for (auto& slot : layer.parameter_slots()) visit(slot.name, checked(wrap_parameter(slot.value)));
+  } else if (table == Table::Buffers) {
+    for (auto& slot : layer.buffer_slots()) visit(slot.name, checked(wrap(slot.value)));
+  } else {
+    for (auto& slot : layer.module_slots())
+      visit(slot.name, checked(wrap_module(slot.value.get())));
+  }
+}
+
+Object pair(const std::string& name, const Object& value) {
+  return checked(Py_BuildValue("(s#O)", name.data(), Py_ssize_t(name.size()), value.get()));
+}
+
+/// _items(table): a list of (name, value).
+PyObject* items(PyObject* self, PyObject* table) {
+  return guarded([&] {
+    Object list = checked(PyList_New(0));
+    for_each_entry(layer_of(self), table_named(table), [&](const std::string& name, Object value) {
+      checked(PyList_Append(list.get(), pair(name, value).get()));
+    });
+    return list.release();
+  });
+}
+
+/// _entry(table, name): the value; KeyError if there is none.
+PyObject* entry(PyObject* self, PyObject* const* args, Py_ssize_t) {
+  return guarded([&]() -> PyObject* {
+    nn::Layer& layer = layer_of(self);
+    Table table = table_named(args[0]);
+    std::string_view name = PyUnicode_Check(args[1]) ? text_of(args[1]) : "";
+    if (table == Table::Parameters) {
+      if (auto* slot = find(layer.parameter_slots(), name)) return wrap_parameter(slot->value);
+    } else if (table == Table::Buffers) {
+      if (auto* slot = find(layer.buffer_slots(), name)) return wrap(slot->value);
+    } else if (auto* slot = find(layer.module_slots(), name)) {
+      return wrap_module(slot->value.get());
+    }
+    PyErr_SetObject(PyExc_KeyError, args[1]);
+    return nullptr;
+  });
+}
+
+/// _set_entry(table, name, value[, persistent]): registers, with the checks of C++.
+PyObject* set_entry(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&] {
+    nn::Layer& layer = layer_of(self);
+    Table table = table_named(args[0]);
+    std::string name(text_of(args[1]));
+    PyObject* value = args[2];
+    if (table == Table::Modules) {
+      check(value == Py_None || is_module(value), ErrorKind::Type, type_text(value),
+            " is not a Module subclass");
+      auto* part = value == Py_None ? nullptr : module_object(value)->layer;
+      layer.add_module(name, Ref<Module>::share(part));
+      return Py_NewRef(Py_None);
+    }
+    check(value == Py_None || is_tensor(value), ErrorKind::Type, "cannot assign '",
+          type_text(value), "' object to '", name, "' (Tensor or None required)");
+    Tensor tensor = value == Py_None ? Tensor() : tensor_of(value);
+    if (table == Table::Parameters)
+      layer.register_parameter(name, tensor);
+    else
+      layer.register_buffer(name, tensor, count < 4 || args[3] == Py_True);
+    return Py_NewRef(Py_None);
+  });
+}
+
+/// _delete_entry(table, name); KeyError if there is none.
+PyObject* delete_entry(PyObject* self, PyObject* const* args, Py_ssize_t) {
+  return guarded([&]() -> PyObject* {
+    nn::Layer& layer = layer_of(self);
+    Table table = table_named(args[0]);
+    std::string_view name = text_of(args[1]);
+    bool found = table == Table::Parameters ? erase(layer.parameter_slots(), name)
+                 : table == Table::Buffers  ? erase(layer.buffer_slots(), name)
+                                            : erase(layer.module_slots(), name);
+    if (found) return Py_NewRef(Py_None);
+    PyErr_SetObject(PyExc_KeyError, args[1]);
+    return nullptr;
+  });
+}
+
+PyObject* transient_buffers(PyObject* self, PyObject*) {
+  return guarded([&] {
+    Object set = checked(PySet_New(nullptr));
+    for (auto& slot : layer_of(self).buffer_slots()) {
+      if (slot.persistent) continue;
+      Object name = checked(PyUnicode_FromString(slot.name.c_str()));
+      checked(PySet_Add(set.get(), name.get()));
+    }
+    return set.release();
+  });
+}
+
+PyObject* settings(PyObject* self, PyObject*) {
+  return guarded([&] {
+    Object dict = checked(PyDict_New());
+    for (const nn::Setting& setting : layer_of(self).settings()) {
+      Object value = checked(wrap(setting));
+      checked(PyDict_SetItemString(dict.get(), std::string(setting.name).c_str(), value.get()));
+    }
+    return dict.release();
+  });
+}
+
+// -- Walks -----------------------------------------------------------------------------------------
+
+PyObject* list_of(const nn::NamedTensors& named, bool parameters) {
+  Object list = checked(PyList_New(0));
+  for (const auto& [name, tensor] : named) {
+    Object value = checked(parameters ? wrap_parameter(tensor) : wrap(tensor));
+    checked(PyList_Append(list.get(), pair(name, value).get()));
+  }
+  return list.release();
+}
+
+/// _named_tensors(table, prefix, recurse, remove_duplicate)
+PyObject* named_tensors(PyObject* self, PyObject* const* args, Py_ssize_t) {
+  return guarded([&] {
+    bool parameters = table_named(args[0]) == Table::Parameters;
+    auto walk = parameters ? &Module::named_parameters : &Module::named_buffers;
+    bool recurse = PyObject_IsTrue(args[2]) == 1, once = PyObject_IsTrue(args[3]) == 1;
+    return list_of((layer_of(self).*walk)(text_of(args[1]), recurse, once), parameters);
+  });
+}
+
+/// _parameter_list(recurse)
+PyObject* parameter_list(PyObject* self, PyObject* recurse) {
+  return guarded([&] {
+    auto named = layer_of(self).named_parameters("", PyObject_IsTrue(recurse) == 1);
+    Object list = checked(PyList_New(Py_ssize_t(named.size())));
+    for (size_t i = 0; i < named.size(); ++i)
+      PyList_SET_ITEM(list.get(), Py_ssize_t(i), checked(wrap_parameter(named[i].second)).release());
+    return list.release();
+  });
+}
+
+PyObject* list_of(const nn::NamedModules& named) {
+  Object list = checked(PyList_New(0));
+  for (const auto& [name, module] : named)
+    checked(PyList_Append(list.get(), pair(name, checked(wrap_module(module))).get()));
+  return list.release();
+}
+
+/// _walk_modules(prefix, remove_duplicate)
+PyObject* walk_modules(PyObject* self, PyObject* const* args, Py_ssize_t) {
+  return guarded([&] {
+    bool once = PyObject_IsTrue(args[1]) == 1;
+    return list_of(layer_of(self).named_modules(text_of(args[0]), once));
+  });
+}
+
+PyObject* walk_children(PyObject* self, PyObject*) {
+  return guarded([&] { return list_of(layer_of(self).named_children()); });
+}
+
+PyObject* train(PyObject* self, PyObject* mode) {
+  return guarded([&] {
+    layer_of(self).train(mode == Py_True);
+    return Py_NewRef(self);
+  });
+}
+
+PyObject* zero_grad(PyObject* self, PyObject* set_to_none) {
+  return guarded([&] {
+    layer_of(self).zero_grad(PyObject_IsTrue(set_to_none) == 1);
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* require_grad(PyObject* self, PyObject* requires_grad) {
+  return guarded([&] {
+    layer_of(self).requires_grad_(PyObject_IsTrue(requires_grad) == 1);
+    return Py_NewRef(self);
+  });
+}
+
+}  // namespace
+
+PyMethodDef module_table_methods[] = {
+    {"_zero_grad", zero_grad, METH_O, nullptr},
+    {"_require_grad", require_grad, METH_O, nullptr},
+    {"_items", items, METH_O, nullptr},
+    {"_entry", (PyCFunction)(void*)entry, METH_FASTCALL, nullptr},
+    {"_set_entry", (PyCFunction)(void*)set_entry, METH_FASTCALL, nullptr},
+    {"_delete_entry", (PyCFunction)(void*)delete_entry, METH_FASTCALL, nullptr},
+    {"_transient_buffers", transient_buffers, METH_NOARGS, nullptr},
+    {"_settings", settings, METH_NOARGS, nullptr},
+    {"_named_tensors", (PyCFunction)(void*)named_tensors, METH_FASTCALL, nullptr},
+    {"_parameter_list", parameter_list, METH_O, nullptr},
+    {"_walk_modules", (PyCFunction)(void*)walk_modules, METH_FASTCALL, nullptr},
+    {"_walk_children", walk_children, METH_NOARGS, nullptr},
+    {"_train", train, METH_O, nullptr},
+    {}};
+
+}  // namespace rushlight::python
