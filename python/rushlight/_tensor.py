@@ -135,5 +135,12 @@ Tensor.cuda = cuda
 Tensor.is_shared = is_shared
 Tensor.__module__ = "rushlight"
 
-copyreg.pickle(_C.dtype, lambda dtype: (getattr, (_C, repr(dtype)[6:])))
-copyreg.pickle(_C.memory_format, lambda value: (getattr, (_C, repr(value)[6:])))
+
+
+def _named(name):
+    """What rushlight has under this name."""
+    return getattr(_C, name)
+
+
+copyreg.pickle(_C.dtype, lambda dtype: (_named, (repr(dtype)[6:],)))
+copyreg.pickle(_C.memory_format, lambda value: (_named, (repr(value)[6:],)))

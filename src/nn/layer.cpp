@@ -50,7 +50,8 @@ std::string python_text(double number) {
 
 }  // namespace
 
-// -- Settings --------------------------------------------------------------------------------------
+// -- Settings
+// --------------------------------------------------------------------------------------
 
 Value Setting::value() const {
   switch (kind) {
@@ -79,7 +80,8 @@ std::string to_string(const Setting& setting) {
     case Value::Kind::Bool: return setting.number.to<bool>() ? "True" : "False";
     case Value::Kind::Ints: {
       std::string text = "(";
-      for (int64_t size : setting.ints) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+      for (int64_t size : setting.ints)
+        text += (text.size() > 1 ? ", " : "") + std::to_string(size);
       return text + (setting.ints.size() == 1 ? ",)" : ")");
     }
     default: return std::to_string(setting.number.integer());
@@ -129,7 +131,7 @@ void Layer::build(const LayerEntry* entry, const Value* arguments) {
   for (const Parameter& parameter : schema.parameters) {
     const Value* value = values ? values++ : nullptr;
     if (is_setting(*entry, parameter)) {
-      Setting setting{parameter.name, parameter.type, parameter.optional};
+      Setting setting(parameter, parameter.optional);
       if (value) setting.set(*value);
       settings_.push_back(std::move(setting));
     } else if (value && parameter.type == Type::Tensor) {
@@ -161,9 +163,7 @@ void Layer::set(std::string_view name, const Value& value) {
   const_cast<Setting&>(setting(name)).set(value);
 }
 
-bool Layer::is_none(std::string_view name) const {
-  return setting(name).kind == Value::Kind::None;
-}
+bool Layer::is_none(std::string_view name) const { return setting(name).kind == Value::Kind::None; }
 int64_t Layer::integer(std::string_view name) const { return setting(name).number.integer(); }
 double Layer::real(std::string_view name) const { return setting(name).number.real(); }
 Scalar Layer::number(std::string_view name) const { return setting(name).number; }
@@ -171,7 +171,8 @@ bool Layer::flag(std::string_view name) const { return setting(name).number.to<b
 std::string_view Layer::text(std::string_view name) const { return setting(name).text; }
 Ints Layer::ints(std::string_view name) const { return setting(name).ints; }
 
-// -- Calls -----------------------------------------------------------------------------------------
+// -- Calls
+// -----------------------------------------------------------------------------------------
 
 Tensor Layer::forward(const Tensor& input) { return forward_all({&input, 1}); }
 
@@ -187,7 +188,8 @@ void Layer::reset_parameters() {
   if (entry_ && entry_->reset) entry_->reset(*this);
 }
 
-// -- Text ------------------------------------------------------------------------------------------
+// -- Text
+// ------------------------------------------------------------------------------------------
 
 std::string Layer::class_name() const {
   if (is_overridden() || !entry_) return Module::class_name();
@@ -202,7 +204,7 @@ bool is_changed(const Layer& layer, std::string_view name) {
   if (!setting) return true;
   for (const Parameter& parameter : info(*layer.entry()).schema.parameters) {
     if (parameter.name != name) continue;
-    Setting standard{parameter.name, parameter.type, true};
+    Setting standard(parameter, true);
     standard.set(parameter.default_value);
     return standard.kind != setting->kind || to_string(standard) != to_string(*setting);
   }

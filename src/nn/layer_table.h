@@ -1,6 +1,6 @@
 #pragma once
-// The layer table's entry: all that is known of a layer in one place. The class in C++ and the class
-// in Python are derived from it.
+// The layer table's entry: all that is known of a layer in one place. The class in C++ and the
+// class in Python are derived from it.
 
 #include <rushlight/nn/layer.h>
 
@@ -47,6 +47,8 @@ struct LayerEntry {
   /// Initialises what `build` registered, in PyTorch's order of draws.
   void (*reset)(Layer&) = nullptr;
   Tensor (*forward)(Layer&, Tensors) = nullptr;
+  /// Takes any further arguments in Python and ignores them, as torch.nn.Identity does.
+  bool ignores_arguments = false;
   mutable const LayerInfo* info = nullptr;
 };
 
@@ -58,9 +60,12 @@ const LayerInfo& info(const LayerEntry& entry);
 
 /// One setting, owned.
 struct Setting {
+  Setting(const Parameter& parameter, bool accepts_none)
+      : name(parameter.name), type(parameter.type), optional(accepts_none) {}
+
   std::string_view name;
-  Type type = Type::Int;
-  bool optional = false;
+  Type type;
+  bool optional;  ///< None is accepted
   Value::Kind kind = Value::Kind::None;
   Scalar number;
   Dims ints;

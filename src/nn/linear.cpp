@@ -27,6 +27,7 @@ constinit const LayerEntry layer::Identity = {
     .doc = "Gives back its input.",
     .file = "linear",
     .forward = [](Layer&, Tensors x) { return x[0]; },
+    .ignores_arguments = true,
 };
 
 constinit const LayerEntry layer::Linear = {
@@ -54,9 +55,40 @@ constinit const LayerEntry layer::Linear = {
           double bound = in > 0 ? 1 / std::sqrt(double(in)) : 0;
           init::uniform_(bias, -bound, bound);
         },
+    .forward = [](Layer& layer,
+                  Tensors x) { return linear(x[0], layer.tensor("weight"), layer.tensor("bias")); },
+};
+
+constinit const LayerEntry layer::Bilinear = {
+    .schema =
+        "Bilinear(int in1_features, int in2_features, int out_features, bool bias=True, "
+        "device? device=None, dtype? dtype=None) -> ()",
+    .doc = "`x1 @ weight[k] @ x2 + bias[k]` for each output k.",
+    .file = "linear",
+    .inputs = "Tensor input1, Tensor input2",
+    .repr =
+        "in1_features={in1_features}, in2_features={in2_features}, out_features={out_features}, "
+        "bias={bias}",
+    .tensors = "weight, bias",
+    .hidden = "bias",
+    .build =
+        [](Layer& layer, const Arguments& arguments) {
+          int64_t in1 = layer.integer("in1_features"), in2 = layer.integer("in2_features");
+          int64_t out = layer.integer("out_features");
+          check(in1 > 0, ErrorKind::Value, "in1_features must be > 0, but got ", in1);
+          parameter(layer, "weight", arguments, {out, in1, in2});
+          parameter(layer, "bias", arguments, out, arguments["bias"].as<bool>());
+        },
+    .reset =
+        [](Layer& layer) {
+          const Tensor &weight = layer.tensor("weight"), &bias = layer.tensor("bias");
+          double bound = 1 / std::sqrt(double(weight.size(1)));
+          init::uniform_(weight, -bound, bound);
+          if (bias.defined()) init::uniform_(bias, -bound, bound);
+        },
     .forward =
         [](Layer& layer, Tensors x) {
-          return linear(x[0], layer.tensor("weight"), layer.tensor("bias"));
+          return bilinear(x[0], x[1], layer.tensor("weight"), layer.tensor("bias"));
         },
 };
 
@@ -68,6 +100,17 @@ constinit const LayerEntry layer::Flatten = {
     .forward =
         [](Layer& layer, Tensors x) {
           return x[0].flatten(layer.integer("start_dim"), layer.integer("end_dim"));
+        },
+};
+
+constinit const LayerEntry layer::Unflatten = {
+    .schema = "Unflatten(int dim, int[] unflattened_size) -> ()",
+    .doc = "Makes one dim several: the inverse of Flatten.",
+    .file = "flatten",
+    .repr = "dim={dim}, unflattened_size={unflattened_size}",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return x[0].unflatten(layer.integer("dim"), layer.ints("unflattened_size"));
         },
 };
 

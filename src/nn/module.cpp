@@ -30,8 +30,8 @@ Slot* find(std::vector<Slot>& slots, std::string_view name) {
 }
 
 void check_name(const char* what, std::string_view name) {
-  check(name.find('.') == name.npos, ErrorKind::Key, what, " name can't contain \".\", got: ",
-        name);
+  check(name.find('.') == name.npos, ErrorKind::Key, what,
+        " name can't contain \".\", got: ", name);
   check(!name.empty(), ErrorKind::Key, what, " name can't be empty string \"\"");
 }
 
@@ -126,7 +126,8 @@ bool Module::release() const noexcept {
   return false;
 }
 
-// -- Calls -----------------------------------------------------------------------------------------
+// -- Calls
+// -----------------------------------------------------------------------------------------
 
 Tensor Module::forward(const Tensor&) {
   fail(ErrorKind::NotImplemented, "Module [", class_name(),
@@ -143,7 +144,8 @@ Tensor Module::call(Tensors inputs) {
   return overridden_ ? g_face->call(*this, inputs) : forward_all(inputs);
 }
 
-// -- Parts -----------------------------------------------------------------------------------------
+// -- Parts
+// -----------------------------------------------------------------------------------------
 
 Tensor Module::add_parameter(std::string name, const Tensor& parameter) {
   Tensor leaf = parameter.is_leaf() ? parameter : parameter.detach();
@@ -202,7 +204,8 @@ const Tensor& Module::tensor(std::string_view name) const {
   fail(ErrorKind::Attribute, "'", class_name(), "' object has no attribute '", name, "'");
 }
 
-// -- Walks -----------------------------------------------------------------------------------------
+// -- Walks
+// -----------------------------------------------------------------------------------------
 
 std::vector<Tensor> Module::parameters(bool recurse) const {
   return values(named_parameters("", recurse));
@@ -266,7 +269,8 @@ Module& Module::get_submodule(std::string_view path) {
   return *module;
 }
 
-// -- State -----------------------------------------------------------------------------------------
+// -- State
+// -----------------------------------------------------------------------------------------
 
 Module& Module::train(bool mode) {
   training_ = mode;
@@ -331,13 +335,14 @@ Module& Module::to(DType dtype) {
 }
 
 Module& Module::to(Device device) {
-  convert_tensors([](const Tensor& tensor,
-                     void* context) { return tensor.to(*static_cast<Device*>(context)); },
-                  &device);
+  convert_tensors(
+      [](const Tensor& tensor, void* context) { return tensor.to(*static_cast<Device*>(context)); },
+      &device);
   return *this;
 }
 
-// -- State dicts -----------------------------------------------------------------------------------
+// -- State dicts
+// -----------------------------------------------------------------------------------
 
 NamedTensors Module::state_dict(std::string_view prefix) const {
   NamedTensors state;
@@ -379,9 +384,8 @@ std::string copy_entry(const std::string& key, const Tensor& target, Tensor sour
     target.copy_(source);
     return "";
   } catch (const Error& error) {
-    return "While copying the parameter named \"" + key +
-           "\", whose dimensions in the model are " + size_text(target) +
-           " and whose dimensions in the checkpoint are " + size_text(source) +
+    return "While copying the parameter named \"" + key + "\", whose dimensions in the model are " +
+           size_text(target) + " and whose dimensions in the checkpoint are " + size_text(source) +
            ", an exception occurred : ('" + error.what() + "',).";
   }
 }
@@ -442,7 +446,8 @@ LoadResult Module::load_state_dict(const NamedTensors& state, bool strict) {
   fail(ErrorKind::Runtime, "Error(s) in loading state_dict for ", class_name(), ":\n\t", text);
 }
 
-// -- Text ------------------------------------------------------------------------------------------
+// -- Text
+// ------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -473,7 +478,7 @@ std::string Module::to_string() const {
   std::string lines;
   for (const ModuleSlot& slot : modules_) {
     const Module* part = slot.value.get();
-    std::string text = !part                ? "None"
+    std::string text = !part               ? "None"
                        : part->overridden_ ? g_face->to_string(*part)
                                            : part->to_string();
     lines += "\n  (" + slot.name + "): " + indented(text);

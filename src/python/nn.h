@@ -8,8 +8,7 @@
 namespace rushlight::python {
 
 struct ModuleObject {
-  PyObject_HEAD
-  nn::Layer* layer;  ///< owned; lives exactly as long as this object
+  PyObject_HEAD nn::Layer* layer;  ///< owned; lives exactly as long as this object
   PyObject* dict;
   PyObject* weak_references;
   vectorcallfunc vectorcall;
@@ -21,12 +20,8 @@ extern PyTypeObject* module_type;     ///< _C.ModuleBase
 extern PyTypeObject* parameter_type;  ///< rushlight.nn.Parameter, once it is there
 extern PyTypeObject* buffer_type;     ///< rushlight.nn.Buffer
 
-inline bool is_module(PyObject* object) {
-  return PyType_IsSubtype(Py_TYPE(object), module_type);
-}
-inline ModuleObject* module_object(PyObject* self) {
-  return reinterpret_cast<ModuleObject*>(self);
-}
+inline bool is_module(PyObject* object) { return PyType_IsSubtype(Py_TYPE(object), module_type); }
+inline ModuleObject* module_object(PyObject* self) { return reinterpret_cast<ModuleObject*>(self); }
 inline nn::Layer& layer_of(PyObject* self) { return *module_object(self)->layer; }
 
 /// The module's one object, made now if there is none; None for null. New reference.
@@ -59,5 +54,9 @@ const nn::LayerEntry* native_forward(PyObject* object);
 PyObject* call_layer(const nn::LayerEntry& entry, PyObject* self, PyObject* const* arguments,
                      size_t count, PyObject* names);
 void add_layers(PyObject* module);
+
+// -- Initialisation (nn_init.cpp) ----------------------------------------------------------------
+
+void add_init(PyObject* module);
 
 }  // namespace rushlight::python

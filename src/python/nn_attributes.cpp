@@ -1,5 +1,5 @@
-// Attributes of modules: parameters, buffers, parts and settings live in the C++ tables, all else in
-// the object's dict. And the tables as Python sees them.
+// Attributes of modules: parameters, buffers, parts and settings live in the C++ tables, all else
+// in the object's dict. And the tables as Python sees them.
 
 #include "nn/layer_table.h"
 #include "python/nn.h"
@@ -19,7 +19,7 @@ auto find(Slots& slots, std::string_view name) -> decltype(slots.data()) {
 }
 
 template <class Slots>
-bool erase(Slots& slots, std::string_view name) {
+bool remove_slot(Slots& slots, std::string_view name) {
   auto* slot = find(slots, name);
   if (!slot) return false;
   auto keep = std::move(slot->value);  // dies when the table is whole again
@@ -44,9 +44,9 @@ void forget(PyObject* self, PyObject* name, Table except) {
   if (object->dict && PyDict_Contains(object->dict, name) == 1)
     checked(PyDict_DelItem(object->dict, name));
   std::string_view text = text_of(name);
-  if (except != Table::Parameters) erase(object->layer->parameter_slots(), text);
-  if (except != Table::Buffers) erase(object->layer->buffer_slots(), text);
-  if (except != Table::Modules) erase(object->layer->module_slots(), text);
+  if (except != Table::Parameters) remove_slot(object->layer->parameter_slots(), text);
+  if (except != Table::Buffers) remove_slot(object->layer->buffer_slots(), text);
+  if (except != Table::Modules) remove_slot(object->layer->module_slots(), text);
 }
 
 void check_initialised(PyObject* self, const char* what) {
@@ -99,8 +99,8 @@ bool assign(PyObject* self, PyObject* name, PyObject* value) {
 }
 
 bool remove(nn::Layer& layer, std::string_view name) {
-  return erase(layer.parameter_slots(), name) || erase(layer.buffer_slots(), name) ||
-         erase(layer.module_slots(), name);
+  return remove_slot(layer.parameter_slots(), name) || remove_slot(layer.buffer_slots(), name) ||
+         remove_slot(layer.module_slots(), name);
 }
 
 }  // namespace
@@ -138,7 +138,8 @@ int set_module_attribute(PyObject* self, PyObject* name, PyObject* value) {
       -1);
 }
 
-// -- Tables ----------------------------------------------------------------------------------------
+// -- Tables
+// ----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -153,7 +154,8 @@ Table table_named(PyObject* name) {
 template <class Visit>
 void for_each_entry(nn::Layer& layer, Table table, Visit&& visit) {
   if (table == Table::Parameters) {
-    for (auto& slot : layer.parameter_slots()) visit(slot.name, checked(wrap_parameter(slot.value)));
+    for (auto& slot : layer.parameter_slots())
+      visit(slot.name, checked(wrap_parameter(slot.value)));
   } else if (table == Table::Buffers) {
     for (auto& slot : layer.buffer_slots()) visit(slot.name, checked(wrap(slot.value)));
   } else {
@@ -226,9 +228,9 @@ PyObject* delete_entry(PyObject* self, PyObject* const* args, Py_ssize_t) {
     nn::Layer& layer = layer_of(self);
     Table table = table_named(args[0]);
     std::string_view name = text_of(args[1]);
-    bool found = table == Table::Parameters ? erase(layer.parameter_slots(), name)
-                 : table == Table::Buffers  ? erase(layer.buffer_slots(), name)
-                                            : erase(layer.module_slots(), name);
+    bool found = table == Table::Parameters ? remove_slot(layer.parameter_slots(), name)
+                 : table == Table::Buffers  ? remove_slot(layer.buffer_slots(), name)
+                                            : remove_slot(layer.module_slots(), name);
     if (found) return Py_NewRef(Py_None);
     PyErr_SetObject(PyExc_KeyError, args[1]);
     return nullptr;
@@ -258,7 +260,8 @@ PyObject* settings(PyObject* self, PyObject*) {
   });
 }
 
-// -- Walks -----------------------------------------------------------------------------------------
+// -- Walks
+// -----------------------------------------------------------------------------------------
 
 PyObject* list_of(const nn::NamedTensors& named, bool parameters) {
   Object list = checked(PyList_New(0));
@@ -285,7 +288,8 @@ PyObject* parameter_list(PyObject* self, PyObject* recurse) {
     auto named = layer_of(self).named_parameters("", PyObject_IsTrue(recurse) == 1);
     Object list = checked(PyList_New(Py_ssize_t(named.size())));
     for (size_t i = 0; i < named.size(); ++i)
-      PyList_SET_ITEM(list.get(), Py_ssize_t(i), checked(wrap_parameter(named[i].second)).release());
+      PyList_SET_ITEM(list.get(), Py_ssize_t(i),
+                      checked(wrap_parameter(named[i].second)).release());
     return list.release();
   });
 }

@@ -12,8 +12,7 @@ namespace {
 
 /// A function of a layer's class; stored there, it binds as Python's own functions do.
 struct LayerMethod {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const nn::LayerEntry* entry;
   bool is_forward;
 };
@@ -34,7 +33,8 @@ std::string full_name(const LayerMethod& method) {
   return std::string(class_name(*method.entry)) + (method.is_forward ? ".forward" : ".__init__");
 }
 
-// -- Arguments -------------------------------------------------------------------------------------
+// -- Arguments
+// -------------------------------------------------------------------------------------
 
 /// Finds the argument of each parameter, positional or by name, in the words of Python's functions.
 SmallVector<PyObject*, 12> place(const LayerMethod& method, PyObject* const* arguments,
@@ -43,8 +43,15 @@ SmallVector<PyObject*, 12> place(const LayerMethod& method, PyObject* const* arg
   SmallVector<PyObject*, 12> placed(parameters.size(), nullptr);
   size_t positional = 0;
   while (positional < parameters.size() && !parameters[positional].keyword_only) ++positional;
-  check(count <= positional, ErrorKind::Type, full_name(method), "() takes ", positional + 1,
-        " positional arguments but ", count + 1, " were given");
+  if (count > positional) {
+    size_t required = 0;
+    while (required < positional && !parameters[required].has_default) ++required;
+    std::string takes =
+        required < positional ? "from " + std::to_string(required + 1) + " to " : "";
+    fail(ErrorKind::Type, full_name(method), "() takes ", takes, positional + 1,
+         positional == 0 ? " positional argument but " : " positional arguments but ", count + 1,
+         " were given");
+  }
   for (size_t i = 0; i < count; ++i) placed[i] = arguments[i];
   for (Py_ssize_t k = 0; names && k < PyTuple_GET_SIZE(names); ++k) {
     std::string_view name = text_of(PyTuple_GET_ITEM(names, k));
@@ -142,7 +149,8 @@ const char* type_name(Type type) {
   }
 }
 
-// -- Calls -----------------------------------------------------------------------------------------
+// -- Calls
+// -----------------------------------------------------------------------------------------
 
 /// The parts one after the other. What they pass on need not be a tensor; Python sees only what it
 /// must.
@@ -198,6 +206,11 @@ PyObject* call_with(const nn::LayerEntry& entry, nn::Layer& layer, PyObject* con
       inputs.push_back(Tensor());
       continue;
     }
+    Scalar number;
+    if (parameters[i].type == Type::TensorOrScalar && to_scalar(given, number)) {
+      inputs.push_back(wrapped_number(number));
+      continue;
+    }
     check(is_tensor(given), ErrorKind::Type, full_name(method), "(): argument '",
           parameters[i].name, "' (position ", i + 1, ") must be Tensor, not ",
           Py_TYPE(given)->tp_name);
@@ -209,6 +222,7 @@ PyObject* call_with(const nn::LayerEntry& entry, nn::Layer& layer, PyObject* con
 /// Runs a constructor on an object of the layer's class or of one that derives from it.
 void construct(const LayerMethod& method, PyObject* self, PyObject* const* arguments, size_t count,
                PyObject* names) {
+  if (method.entry->ignores_arguments) count = 0, names = nullptr;
   const auto& parameters = schema_of(method).parameters;
   auto placed = place(method, arguments, count, names);
   SmallVector<Value, 12> values(parameters.size() + 1);
@@ -246,7 +260,8 @@ PyObject* method_vectorcall(PyObject* callable, PyObject* const* arguments, size
   });
 }
 
-// -- The type of these functions -------------------------------------------------------------------
+// -- The type of these functions
+// -------------------------------------------------------------------
 
 PyObject* bind_method(PyObject* self, PyObject* object, PyObject*) {
   return object ? PyMethod_New(self, object) : Py_NewRef(self);
@@ -266,7 +281,7 @@ std::string text_signature(const LayerMethod& method) {
     keyword_only = parameter.keyword_only;
     text += parameter.name;
     if (!parameter.has_default) continue;
-    nn::Setting value{parameter.name, parameter.type, true};
+    nn::Setting value(parameter, true);
     value.set(parameter.default_value);
     text += "=" + nn::to_string(value);
   }
@@ -290,7 +305,9 @@ PyGetSetDef method_attributes[] = {
      },
      nullptr, nullptr, nullptr},
     {"__qualname__",
-     [](PyObject* self, void*) { return PyUnicode_FromString(full_name(*method_of(self)).c_str()); },
+     [](PyObject* self, void*) {
+       return PyUnicode_FromString(full_name(*method_of(self)).c_str());
+     },
      nullptr, nullptr, nullptr},
     {"__module__",
      [](PyObject* self, void*) {
@@ -304,12 +321,10 @@ PyGetSetDef method_attributes[] = {
     {}};
 PyMemberDef method_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(LayerMethod, vectorcall), READONLY, nullptr}, {}};
-PyType_Slot method_slots[] = {{Py_tp_call, (void*)PyVectorcall_Call},
-                              {Py_tp_repr, (void*)method_repr},
-                              {Py_tp_descr_get, (void*)bind_method},
-                              {Py_tp_getset, method_attributes},
-                              {Py_tp_members, method_members},
-                              {0, nullptr}};
+PyType_Slot method_slots[] = {
+    {Py_tp_call, (void*)PyVectorcall_Call}, {Py_tp_repr, (void*)method_repr},
+    {Py_tp_descr_get, (void*)bind_method},  {Py_tp_getset, method_attributes},
+    {Py_tp_members, method_members},        {0, nullptr}};
 PyType_Spec method_spec = {"rushlight._C.LayerMethod", sizeof(LayerMethod), 0,
                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
                                Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
@@ -324,7 +339,8 @@ Object new_method(const nn::LayerEntry& entry, bool is_forward) {
   return object;
 }
 
-// -- What Python makes the classes of --------------------------------------------------------------
+// -- What Python makes the classes of
+// --------------------------------------------------------------
 
 const nn::LayerEntry* find_layer(std::string_view name) {
   if (name == "Sequential") return &nn::sequential_entry();
@@ -359,8 +375,7 @@ PyObject* layer(PyObject*, PyObject* name) {
     }
     Object init = new_method(*entry, false), forward = new_method(*entry, true);
     return Py_BuildValue("(s{s:s,s:O,s:O}O)", entry->file, "__doc__", entry->doc, "__init__",
-                         init.get(), "forward", forward.get(),
-                         entry->reset ? Py_True : Py_False);
+                         init.get(), "forward", forward.get(), entry->reset ? Py_True : Py_False);
   });
 }
 
@@ -382,12 +397,11 @@ PyObject* reset_parameters(PyObject*, PyObject* self) {
   });
 }
 
-PyMethodDef functions[] = {
-    {"_layer_names", layer_names, METH_NOARGS, nullptr},
-    {"_layer", layer, METH_O, nullptr},
-    {"_register_layer", register_layer, METH_VARARGS, nullptr},
-    {"_reset_parameters", reset_parameters, METH_O, nullptr},
-    {}};
+PyMethodDef functions[] = {{"_layer_names", layer_names, METH_NOARGS, nullptr},
+                           {"_layer", layer, METH_O, nullptr},
+                           {"_register_layer", register_layer, METH_VARARGS, nullptr},
+                           {"_reset_parameters", reset_parameters, METH_O, nullptr},
+                           {}};
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // ModuleBase, from which rushlight.nn.Module derives: lives and calls of module objects.
 //
-// A module's object owns it, and every Ref<Module> in C++ counts as a reference to the object: there
-// is one count, and the garbage collector sees the edges between modules.
+// A module's object owns it, and every Ref<Module> in C++ counts as a reference to the object:
+// there is one count, and the garbage collector sees the edges between modules.
 
 #include "python/nn.h"
 
@@ -17,7 +17,8 @@ namespace {
 
 PyObject *g_forward, *g_call_with_hooks;
 
-// -- What C++ asks of objects ----------------------------------------------------------------------
+// -- What C++ asks of objects
+// ----------------------------------------------------------------------
 
 class PythonFace final : public nn::Face {
  public:
@@ -54,9 +55,8 @@ class PythonFace final : public nn::Face {
     });
   }
   std::string class_name(const nn::Module& module) const override {
-    return text(module, [](PyObject* object) {
-      return PyObject_CallMethod(object, "_get_name", nullptr);
-    });
+    return text(module,
+                [](PyObject* object) { return PyObject_CallMethod(object, "_get_name", nullptr); });
   }
   void train(nn::Module& module, bool mode) const override {
     WithGil gil;
@@ -77,7 +77,8 @@ class PythonFace final : public nn::Face {
 
 const PythonFace kFace;
 
-// -- Lives -----------------------------------------------------------------------------------------
+// -- Lives
+// -----------------------------------------------------------------------------------------
 
 PyObject* module_vectorcall(PyObject* self, PyObject* const* arguments, size_t flags,
                             PyObject* names);
@@ -153,8 +154,7 @@ void module_dealloc(PyObject* self) {
   ModuleObject* object = module_object(self);
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  Py_TRASHCAN_BEGIN(self, module_dealloc)
-  if (object->weak_references) PyObject_ClearWeakRefs(self);
+  Py_TRASHCAN_BEGIN(self, module_dealloc) if (object->weak_references) PyObject_ClearWeakRefs(self);
   Py_CLEAR(object->dict);
   delete std::exchange(object->layer, nullptr);
   type->tp_free(self);
@@ -165,7 +165,8 @@ void module_dealloc(PyObject* self) {
 /// Gives subclasses the fast paths that Python's own class creation takes from them.
 PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs);
 
-// -- Calls -----------------------------------------------------------------------------------------
+// -- Calls
+// -----------------------------------------------------------------------------------------
 
 /// Calls `function(self, *arguments)`.
 PyObject* call_method(PyObject* function, PyObject* self, PyObject* const* arguments, size_t flags,
@@ -244,7 +245,8 @@ PyObject* init_subclass(PyObject* cls, PyObject*, PyObject* kwargs) {
   return Py_NewRef(Py_None);
 }
 
-// -- Methods ---------------------------------------------------------------------------------------
+// -- Methods
+// ---------------------------------------------------------------------------------------
 
 PyObject* call_impl(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
   return call_forward(self, arguments, size_t(count), names);
@@ -347,10 +349,10 @@ PyType_Slot slots[] = {{Py_tp_new, (void*)module_new},
                        {Py_tp_getset, attributes},
                        {Py_tp_members, members},
                        {0, nullptr}};
-PyType_Spec spec = {"rushlight._C.ModuleBase", sizeof(ModuleObject), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-                        Py_TPFLAGS_HAVE_VECTORCALL,
-                    slots};
+PyType_Spec spec = {
+    "rushlight._C.ModuleBase", sizeof(ModuleObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    slots};
 
 PyObject* set_tensor_classes(PyObject*, PyObject* args) {
   PyObject *parameter, *buffer;
@@ -360,7 +362,14 @@ PyObject* set_tensor_classes(PyObject*, PyObject* args) {
   return Py_NewRef(Py_None);
 }
 
-PyMethodDef functions[] = {{"_set_tensor_classes", set_tensor_classes, METH_VARARGS, nullptr}, {}};
+PyObject* type_text_function(PyObject*, PyObject* object) {
+  return guarded([&] { return PyUnicode_FromString(type_text(object).c_str()); });
+}
+
+PyMethodDef functions[] = {
+    {"_set_tensor_classes", set_tensor_classes, METH_VARARGS, nullptr},
+    {"_type_text", type_text_function, METH_O, "The name that torch.typename gives."},
+    {}};
 
 }  // namespace
 
@@ -417,6 +426,7 @@ void add_nn(PyObject* module) {
   PyType_Modified(module_type);
   add_functions(module, functions);
   add_layers(module);
+  add_init(module);
 }
 
 }  // namespace rushlight::python

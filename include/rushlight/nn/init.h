@@ -24,7 +24,8 @@ const Tensor& eye_(const Tensor& tensor);
 /// The identity of convolutions: (out, in, *kernel) of three to five dims.
 const Tensor& dirac_(const Tensor& tensor, int64_t groups = 1);
 /// Glorot and Bengio, 2010: a variance of 2 / (fan_in + fan_out), times gain squared.
-const Tensor& xavier_uniform_(const Tensor& tensor, double gain = 1, Generator* generator = nullptr);
+const Tensor& xavier_uniform_(const Tensor& tensor, double gain = 1,
+                              Generator* generator = nullptr);
 const Tensor& xavier_normal_(const Tensor& tensor, double gain = 1, Generator* generator = nullptr);
 /// He et al., 2015: a variance of gain squared over `mode`, "fan_in" or "fan_out"; `a` is the slope
 /// of a leaky_relu.

@@ -66,8 +66,9 @@ class Module {
   }
   Tensor call(Tensors inputs);
 
-  // -- Parts ---------------------------------------------------------------------------------------
-  // Names must be new, not empty and without dots; otherwise KeyError.
+  // -- Parts
+  // --------------------------------------------------------------------------------------- Names
+  // must be new, not empty and without dots; otherwise KeyError.
 
   /// Makes `module` a part of this one, which owns it from now on.
   template <class M>
@@ -90,8 +91,9 @@ class Module {
   /// The parameter or buffer of this name; AttributeError if there is none.
   const Tensor& tensor(std::string_view name) const;
 
-  // -- Walks ---------------------------------------------------------------------------------------
-  // Depth first, parts in the order in which they were added; each tensor and module once.
+  // -- Walks
+  // --------------------------------------------------------------------------------------- Depth
+  // first, parts in the order in which they were added; each tensor and module once.
 
   std::vector<Tensor> parameters(bool recurse = true) const;
   NamedTensors named_parameters(std::string_view prefix = "", bool recurse = true,
@@ -114,7 +116,8 @@ class Module {
     return *this;
   }
 
-  // -- State ---------------------------------------------------------------------------------------
+  // -- State
+  // ---------------------------------------------------------------------------------------
 
   bool is_training() const { return training_; }
   void set_training(bool mode) { training_ = mode; }  ///< of this module alone
@@ -140,7 +143,8 @@ class Module {
   virtual std::string extra_repr() const { return ""; }
   virtual std::string class_name() const;
 
-  // -- Tables, for those who show them -------------------------------------------------------------
+  // -- Tables, for those who show them
+  // -------------------------------------------------------------
 
   struct TensorSlot {
     std::string name;
@@ -158,7 +162,8 @@ class Module {
   const std::vector<TensorSlot>& buffer_slots() const { return buffers_; }
   const std::vector<ModuleSlot>& module_slots() const { return modules_; }
 
-  // -- Lives, for Ref<Module> and for Face ---------------------------------------------------------
+  // -- Lives, for Ref<Module> and for Face
+  // ---------------------------------------------------------
 
   void retain() const noexcept;
   bool release() const noexcept;

@@ -267,18 +267,12 @@ def _as_parameter(value):
     return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
 
-def _parameter_line(key, value):
+def _parameter_line(key, value, kind_of):
     if not isinstance(value, Tensor):
         return f"  ({key}): Object of type: {type(value).__name__}"
     size = "x".join(str(size) for size in value.size())
-    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-    return f"  ({key}): {kind} containing: [{_dtype_name(value)} of size {size}]"
-
-
-def _dtype_name(tensor):
-    from rushlight import typename
-
-    return typename(tensor) if isinstance(tensor, Parameter) else str(tensor.dtype)
+    name = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    return f"  ({key}): {name} containing: [{kind_of(value)} of size {size}]"
 
 
 class ParameterList(Module):
@@ -326,7 +320,7 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self):
-        return "\n".join(_parameter_line(key, value) for key, value in enumerate(self))
+        return "\n".join(_parameter_line(key, value, lambda x: x.dtype) for key, value in enumerate(self))
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("ParameterList should not be called.")
@@ -418,7 +412,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self):
-        return "\n".join(_parameter_line(key, value) for key, value in self.items())
+        return "\n".join(_parameter_line(key, value, _C._type_text) for key, value in self.items())
 
     def __call__(self, input):
         raise RuntimeError("ParameterDict should not be called.")

@@ -108,12 +108,6 @@ class RemovableHandle:
 RemovableHandle.__module__ = "rushlight.utils.hooks"
 
 
-def _type_name(value):
-    from rushlight import typename
-
-    return typename(value)
-
-
 class Module(ModuleBase):
     """A part of a network. Subclasses assign parameters and other modules as attributes, and define `forward`."""
 
@@ -144,7 +138,7 @@ class Module(ModuleBase):
         """Adds a parameter; None keeps the name without one."""
         self._check_registration("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
+            raise TypeError(f"cannot assign '{_C._type_text(param)}' object to parameter '{name}' "
                             "(torch.nn.Parameter or None required)")
         if param is not None and param.grad_fn is not None:
             raise ValueError(
@@ -156,7 +150,7 @@ class Module(ModuleBase):
         """Adds a tensor that is part of the state but not trained; saved in state_dict() if `persistent`."""
         self._check_registration("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' "
+            raise TypeError(f"cannot assign '{_C._type_text(tensor)}' object to buffer '{name}' "
                             "(torch Tensor or None required)")
         self._set_entry("_buffers", name, tensor, persistent)
 
@@ -164,7 +158,7 @@ class Module(ModuleBase):
         if not self._is_initialised():
             raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {_type_name(name)}")
+            raise TypeError(f"{kind} name should be a string. Got {_C._type_text(name)}")
         if "." in name:
             raise KeyError(f'{kind} name can\'t contain "."')
         if name == "":
@@ -175,9 +169,9 @@ class Module(ModuleBase):
     def add_module(self, name, module):
         """Makes `module` a part under this name."""
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{_type_name(module)} is not a Module subclass")
+            raise TypeError(f"{_C._type_text(module)} is not a Module subclass")
         if not isinstance(name, str):
-            raise TypeError(f"module name should be a string. Got {_type_name(name)}")
+            raise TypeError(f"module name should be a string. Got {_C._type_text(name)}")
         if hasattr(self, name) and name not in self._modules:
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:

@@ -1,0 +1,175 @@
+// Losses: how far the outputs are from the targets.
+
+#include <rushlight/ops.h>
+
+#include "nn/layer_table.h"
+
+namespace rushlight::nn {
+
+constinit const LayerEntry layer::MSELoss = {
+    .schema = "MSELoss(bool? size_average=None, bool? reduce=None, str reduction='mean') -> ()",
+    .doc = "Squares of differences.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward = [](Layer& layer,
+                  Tensors x) { return mse_loss(x[0], x[1], {}, {}, layer.text("reduction")); },
+};
+
+constinit const LayerEntry layer::L1Loss = {
+    .schema = "L1Loss(bool? size_average=None, bool? reduce=None, str reduction='mean') -> ()",
+    .doc = "Magnitudes of differences.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward = [](Layer& layer,
+                  Tensors x) { return l1_loss(x[0], x[1], {}, {}, layer.text("reduction")); },
+};
+
+constinit const LayerEntry layer::SmoothL1Loss = {
+    .schema =
+        "SmoothL1Loss(bool? size_average=None, bool? reduce=None, str reduction='mean', float "
+        "beta=1.0) -> ()",
+    .doc = "Quadratic where a difference is below `beta`, linear beyond.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return smooth_l1_loss(x[0], x[1], {}, {}, layer.text("reduction"), layer.real("beta"));
+        },
+};
+
+constinit const LayerEntry layer::HuberLoss = {
+    .schema = "HuberLoss(str reduction='mean', float delta=1.0) -> ()",
+    .doc = "Quadratic where a difference is below `delta`, linear beyond.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return huber_loss(x[0], x[1], layer.text("reduction"), layer.real("delta"));
+        },
+};
+
+constinit const LayerEntry layer::NLLLoss = {
+    .schema =
+        "NLLLoss(Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? "
+        "reduce=None, str reduction='mean') -> ()",
+    .doc = "Negative log-likelihood of class `target` under log-probabilities.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .tensors = "weight",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return nll_loss(x[0], x[1], layer.tensor("weight"), {}, layer.integer("ignore_index"), {},
+                          layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::CrossEntropyLoss = {
+    .schema =
+        "CrossEntropyLoss(Tensor? weight=None, bool? size_average=None, int ignore_index=-100, "
+        "bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> ()",
+    .doc = "Negative log-likelihood of class `target` under unnormalised scores.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .tensors = "weight",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return cross_entropy(x[0], x[1], layer.tensor("weight"), {},
+                               layer.integer("ignore_index"), {}, layer.text("reduction"),
+                               layer.real("label_smoothing"));
+        },
+};
+
+constinit const LayerEntry layer::BCELoss = {
+    .schema =
+        "BCELoss(Tensor? weight=None, bool? size_average=None, bool? reduce=None, str "
+        "reduction='mean') -> ()",
+    .doc = "Cross-entropy of two classes, of probabilities.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .tensors = "weight",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return binary_cross_entropy(x[0], x[1], layer.tensor("weight"), {}, {},
+                                      layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::BCEWithLogitsLoss = {
+    .schema =
+        "BCEWithLogitsLoss(Tensor? weight=None, bool? size_average=None, bool? reduce=None, str "
+        "reduction='mean', Tensor? pos_weight=None) -> ()",
+    .doc = "Cross-entropy of two classes, of unnormalised scores.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .tensors = "weight, pos_weight",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return binary_cross_entropy_with_logits(x[0], x[1], layer.tensor("weight"), {}, {},
+                                                  layer.text("reduction"),
+                                                  layer.tensor("pos_weight"));
+        },
+};
+
+constinit const LayerEntry layer::KLDivLoss = {
+    .schema =
+        "KLDivLoss(bool? size_average=None, bool? reduce=None, str reduction='mean', bool "
+        "log_target=False) -> ()",
+    .doc = "Kullback-Leibler divergence of log-probabilities from `target`.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return kl_div(x[0], x[1], {}, {}, layer.text("reduction"), layer.flag("log_target"));
+        },
+};
+
+constinit const LayerEntry layer::PoissonNLLLoss = {
+    .schema =
+        "PoissonNLLLoss(bool log_input=True, bool full=False, bool? size_average=None, float "
+        "eps=1e-08, bool? reduce=None, str reduction='mean') -> ()",
+    .doc = "Negative log-likelihood of Poisson counts.",
+    .file = "loss",
+    .inputs = "Tensor log_input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return poisson_nll_loss(x[0], x[1], layer.flag("log_input"), layer.flag("full"), {},
+                                  layer.real("eps"), {}, layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::GaussianNLLLoss = {
+    .schema = "GaussianNLLLoss(*, bool full=False, float eps=1e-06, str reduction='mean') -> ()",
+    .doc = "Negative log-likelihood of normal numbers with given variances.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target, Tensor|Scalar var",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return gaussian_nll_loss(x[0], x[1], x[2], layer.flag("full"), layer.real("eps"),
+                                   layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::CosineSimilarity = {
+    .schema = "CosineSimilarity(int dim=1, float eps=1e-08) -> ()",
+    .doc = "The cosine of the angle between vectors along `dim`.",
+    .file = "distance",
+    .inputs = "Tensor x1, Tensor x2",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return cosine_similarity(x[0], x[1], layer.integer("dim"), layer.real("eps"));
+        },
+};
+
+constinit const LayerEntry layer::PairwiseDistance = {
+    .schema = "PairwiseDistance(float p=2.0, float eps=1e-06, bool keepdim=False) -> ()",
+    .doc = "The p-norm of the difference of vectors.",
+    .file = "distance",
+    .inputs = "Tensor x1, Tensor x2",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return pairwise_distance(x[0], x[1], layer.real("p"), layer.real("eps"),
+                                   layer.flag("keepdim"));
+        },
+};
+
+}  // namespace rushlight::nn
