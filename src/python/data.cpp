@@ -722,13 +722,15 @@ PyObject* from_numpy(PyObject*, PyObject* array) {
 PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
-    PyObject *source, *dtype_object;
+    PyObject *source, *dtype_object = nullptr;
     long long count = -1, offset = 0;
     int requires_grad = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$O|LLp:frombuffer", const_cast<char**>(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLp:frombuffer", const_cast<char**>(names),
                                      &source, &dtype_object, &count, &offset, &requires_grad)) {
       return nullptr;
     }
+    check(dtype_object, ErrorKind::Type,
+          "frombuffer() missing 1 required positional arguments: \"dtype\"");
     DType dtype;
     check(to_dtype(dtype_object, dtype), ErrorKind::Type,
           "frombuffer(): argument 'dtype' must be torch.dtype, not ",
