@@ -44,7 +44,16 @@ NB_MODULE(_C, m) {
         return nb::make_tuple(stats.live_blocks, stats.live_bytes, stats.cached_bytes);
       },
       "(live blocks, live bytes, cached bytes)");
-  m.def("_simd_target", [] { return std::string(simd_target()).c_str(); });
+  m.def("_simd_target", [] { return nb::str(simd_target().data(), simd_target().size()); });
+  m.def("_set_simd_target", [](const char* name) { set_simd_target(std::string_view(name)); });
+  m.def("_simd_targets", [] {
+    nb::list names;
+    for (SimdTarget target : supported_simd_targets()) {
+      std::string_view name = to_string_view(target);
+      names.append(nb::str(name.data(), name.size()));
+    }
+    return names;
+  });
   m.def(
       "get_default_dtype", [] { return nb::steal(wrap(default_dtype())); },
       "The dtype of new floating-point tensors.");
