@@ -379,7 +379,7 @@ constinit const Op op::einsum = {
         "einsum('...ij->...ji', randn(2, 3, 4))\n"
         "einsum('i,j', randn(3), randn(4))\n"
         "einsum('bn,anm,bm->ba', randn(2, 3), randn(4, 3, 5), randn(2, 5))",
-    .variants = "function-only",
+    .variants = "varargs, function-only",
     .compose = run([](std::string_view equation, Tensors operands) {
       return sum_products(equation, operands);
     }),

@@ -75,6 +75,8 @@ void parse_variants(const Op& op, OpInfo& info) {
       info.is_function = false;
     else if (variant == "nn")
       info.is_nn = true, info.is_method = info.is_function = false;
+    else if (variant == "varargs")
+      info.varargs = true;
     else if (variant == "reshapes")
       info.reshapes = true;
     else if (variant == "also-nn")

@@ -257,6 +257,7 @@ constinit const Op op::atleast_1d_Sequence = {
     .schema = "atleast_1d.Sequence(Tensor[] tensors) -> Tensor[]",
     .doc = "atleast_1d() of each.",
     .examples = "atleast_1d(tensor(2.), randn(3))",
+    .variants = "varargs",
     .compose = run([](Tensors tensors) { return each_atleast(tensors, 1); }),
 };
 
@@ -273,6 +274,7 @@ constinit const Op op::atleast_2d_Sequence = {
     .schema = "atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]",
     .doc = "atleast_2d() of each.",
     .examples = "atleast_2d(tensor(2.), randn(3))",
+    .variants = "varargs",
     .compose = run([](Tensors tensors) { return each_atleast(tensors, 2); }),
 };
 
@@ -292,6 +294,7 @@ constinit const Op op::atleast_3d_Sequence = {
     .schema = "atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]",
     .doc = "atleast_3d() of each.",
     .examples = "atleast_3d(tensor(2.), randn(3))",
+    .variants = "varargs",
     .compose = run([](Tensors tensors) { return each_atleast(tensors, 3); }),
 };
 

@@ -50,6 +50,7 @@ struct OpInfo {
   bool in_place = false;  ///< has the derived form `name_`
   bool is_function = true, is_method = true, is_nn = false, is_private = false;
   bool multi_view = false;  ///< returns several views (split, unbind)
+  bool varargs = false;     ///< Python may pass the list of tensors as arguments of their own
   bool reshapes = false;    ///< changes the shape of the tensor that it is given, not its bytes
 };
 
@@ -59,7 +60,8 @@ struct Op {
   /// One call a line, in Python; each is documentation and test.
   const char* examples;
   /// Besides function and method: "in-place", "also-nn" (lives in nn.functional too); or
-  /// "function-only", "method-only", "nn", "private". "reshapes" for t_() and its kin.
+  /// "function-only", "method-only", "nn", "private". "reshapes" for t_() and its kin,
+  /// "varargs" where Python writes `einsum(equation, a, b)` for `einsum(equation, [a, b])`.
   const char* variants = "";
   /// Computes the results from plain data; exactly one of `forward` and `compose` is given.
   Forward forward = nullptr;

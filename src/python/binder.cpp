@@ -270,11 +270,25 @@ bool all_integers(PyObject* const* arguments, size_t count) {
   return true;
 }
 
+/// `einsum(equation, a, b)`: the tensors from `first` on are one argument.
+bool gather_tensors(PyObject* const* arguments, size_t first, size_t& count, Bound& bound) {
+  SmallVector<Tensor, 4> list;
+  for (size_t i = first; i < count; ++i) {
+    if (!is_tensor(arguments[i])) return false;
+    list.push_back(tensor_of(arguments[i]));
+  }
+  bound.tensors.push_back(std::move(list));
+  bound.values[first] = Value(Tensors(bound.tensors.back().data(), bound.tensors.back().size()));
+  count = first;
+  return true;
+}
+
 /// `x.view(2, 3)`: the integers from `first` on are one argument.
 bool gather_varargs(const Overload& overload, PyObject* const* arguments, size_t& count,
                     Bound& bound) {
   size_t first = size_t(overload.fixed_positional);
   if (!overload.takes_varargs || count <= first) return false;
+  if (overload.op->info->varargs) return gather_tensors(arguments, first, count, bound);
   if (!all_integers(arguments + first, count - first)) return false;
   Dims list;
   for (size_t i = first; i < count; ++i) {

@@ -170,6 +170,11 @@ Overload make_overload(const Op& op, bool is_method) {
       positional == fixed + 1 && schema.parameters[size_t(fixed)].type == Type::Ints;
   overload.takes_varargs = lists == 1 && list_is_last;
   overload.fixed_positional = fixed;
+  for (size_t i = 0; op.info->varargs && i < schema.parameters.size(); ++i) {
+    if (schema.parameters[i].type != Type::Tensors) continue;
+    overload.takes_varargs = true;
+    overload.fixed_positional = int(i);
+  }
   return overload;
 }
 

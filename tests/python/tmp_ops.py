@@ -1,0 +1,215 @@
+"""Every example of the op table, over dtypes and layouts, beside PyTorch: values, dtypes, errors, gradients of both orders.
+
+An example is run in both libraries from the same seed. Its tensors come from `randn`, `rand` and `randint`, which are
+replaced by versions that give them another dtype or layout; the text of the example stays as it stands in the table.
+"""
+
+import math
+
+import pytest
+
+import rushlight
+
+TABLE = [entry for entry in rushlight._C._operation_table() if "private" not in entry["variants"]]
+EXAMPLES = [(entry, line) for entry in TABLE for line in entry["examples"].split("\n") if line]
+IDENTIFIERS = [f"{entry['full_name']}: {line}" for entry, line in EXAMPLES]
+
+DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
+LAYOUTS = ["contiguous", "transposed", "strided", "expanded"]
+
+# Uninitialised or drawn anew: only shape and dtype can be compared.
+UNDEFINED = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted", "resize_",
+             "resize_as_"}
+# PyTorch draws these with MKL on Intel processors, or by a path that depends on the machine.
+MACHINE_DRAWN = {"bernoulli", "bernoulli_", "exponential_", "dropout", "dropout_", "alpha_dropout",
+                 "feature_dropout", "rrelu", "multinomial", "gumbel_softmax"}
+
+
+def layout_of(torch, tensor, layout):
+    """The same elements (but for "expanded", which repeats some) in another layout."""
+    if layout == "transposed" and tensor.dim() >= 2:
+        return tensor.transpose(0, -1).clone(memory_format=torch.contiguous_format).transpose(0, -1)
+    if layout == "strided" and tensor.dim() >= 1:
+        wide = torch.zeros((*tensor.shape[:-1], 2 * tensor.shape[-1]), dtype=tensor.dtype)
+        wide[..., ::2] = tensor
+        return wide[..., ::2]
+    if layout == "expanded" and tensor.dim() >= 1 and tensor.shape[0] > 0:
+        return tensor[:1].expand(tensor.shape)
+    return tensor
+
+
+class Namespace(dict):
+    """What an example sees: the library's names, with sources of tensors that convert what they draw."""
+
+    def __init__(self, torch, dtype="float32", layout="contiguous", empty=False):
+        super().__init__(F=(torch.nn.functional if torch is not rushlight else __import__('types').SimpleNamespace(**(rushlight._C._functions|rushlight._C._nn_functions))), torch=torch, inf=math.inf, nan=math.nan, pi=math.pi)
+        self.torch, self.dtype, self.layout, self.leaves = torch, dtype, layout, []
+        for name in ("randn", "rand"):
+            self[name] = self.source(getattr(torch, name))
+
+    def source(self, draw):
+        def make(*size, **options):
+            if options:
+                return draw(*size, **options)
+            dtype = getattr(self.torch, self.dtype)
+            tensor = draw(*size)
+            if not dtype.is_floating_point and self.dtype != "bool":
+                tensor = tensor * 4
+            tensor = tensor > 0.3 if self.dtype == "bool" else tensor.to(dtype)
+            tensor = layout_of(self.torch, tensor, self.layout)
+            if getattr(self, "recording", False):
+                tensor = tensor.detach().requires_grad_()
+                self.leaves.append(tensor)
+                return tensor * 1  # an in-place operation may not change a leaf
+            return tensor
+
+        return make
+
+    def __missing__(self, name):
+        return getattr(self.torch, name)
+
+
+def run(torch, line, **options):
+    """The example's result, or the class of its error."""
+    namespace = Namespace(torch, **options)
+    torch.manual_seed(5)
+    try:
+        return eval(line, {"__builtins__": {}}, namespace)  # the examples are our own text
+    except Exception as error:
+        return error
+
+
+def tensors_in(result, kind):
+    if isinstance(result, kind):
+        return [result]
+    if isinstance(result, (tuple, list)):
+        return [tensor for item in result for tensor in tensors_in(item, kind)]
+    return []
+
+
+TOLERANCES = {"float16": 4e-3, "bfloat16": 3e-2, "float32": 2e-5, "float64": 1e-10}
+
+
+def assert_same_tensor(torch, ours, theirs, context, loosen=1.0):
+    assert tuple(ours.shape) == tuple(theirs.shape), context
+    assert str(ours.dtype) == str(theirs.dtype), context
+    if theirs.numel() == 0:
+        return
+    ours = torch.tensor(ours.detach().to(rushlight.float64).tolist(), dtype=torch.float64)
+    tolerance = TOLERANCES.get(str(theirs.dtype)[6:], 0) * loosen
+    theirs = theirs.detach().to(torch.float64)
+    same = torch.isclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
+    assert bool(same.all()), f"{context}\nours   {ours.tolist()}\ntheirs {theirs.tolist()}"
+
+
+def assert_same(torch, ours, theirs, context, compare_values=True):
+    if isinstance(theirs, Exception):
+        assert isinstance(ours, type(theirs)) or type(ours).__name__ == type(theirs).__name__, (
+            f"{context}: PyTorch raises {theirs!r}, we give {ours!r}")
+        return
+    assert not isinstance(ours, Exception), f"{context}: {ours!r}"
+    if isinstance(theirs, torch.Tensor):
+        if compare_values:
+            assert_same_tensor(torch, ours, theirs, context)
+        else:
+            assert tuple(ours.shape) == tuple(theirs.shape) and str(ours.dtype) == str(theirs.dtype), context
+    elif isinstance(theirs, (tuple, list)):
+        assert len(ours) == len(theirs), context
+        for a, b in zip(ours, theirs):
+            assert_same(torch, a, b, context, compare_values)
+    elif isinstance(theirs, float):
+        assert math.isclose(ours, theirs, rel_tol=1e-5, abs_tol=1e-6) or math.isnan(theirs) and math.isnan(ours), context
+    else:
+        assert str(ours) == str(theirs), context
+
+
+def compares_values(entry):
+    names = {entry["name"], entry["name"].rstrip("_")}
+    return not names & (UNDEFINED | MACHINE_DRAWN)
+
+
+def test_every_operation_has_a_description_and_an_example():
+    for entry in TABLE:
+        assert entry["doc"] and entry["examples"], entry["full_name"]
+
+
+@pytest.mark.parametrize("entry, line", EXAMPLES, ids=IDENTIFIERS)
+def test_example_over_dtypes_and_layouts(torch, entry, line):
+    for dtype in DTYPES:
+        for layout in LAYOUTS if dtype in ("float32", "int64", "bool") else LAYOUTS[:1]:
+            options = {"dtype": dtype, "layout": layout}
+            theirs = run(torch, line, **options)
+            ours = run(rushlight, line, **options)
+            assert_same(torch, ours, theirs, f"{line} [{dtype}, {layout}]", compares_values(entry))
+
+
+DIFFERENTIABLE = [(entry, line) for entry, line in EXAMPLES
+                  if (entry["differentiable"] or entry["composite"]) and "randn(" in line or "rand(" in line]
+
+
+def gradients(torch, line, layout):
+    """The recorded result with its first and second gradients, or None if nothing is differentiable."""
+    namespace = Namespace(torch, dtype="float64", layout=layout)
+    namespace.recording = True
+    torch.manual_seed(5)
+    try:
+        result = eval(line, {"__builtins__": {}}, namespace)
+    except Exception as error:
+        return error
+    outputs = [t for t in tensors_in(result, torch.Tensor) if t.requires_grad]
+    if not outputs:
+        return None
+    weighted = sum((t * torch.linspace(0.5, 1.5, t.numel(), dtype=t.dtype).reshape(t.shape)).sum() for t in outputs)
+    try:
+        first = torch.autograd.grad(weighted, namespace.leaves, create_graph=True, allow_unused=True)
+        flowing = [g for g in first if g is not None and g.requires_grad]
+        second = ()
+        if flowing:
+            second = torch.autograd.grad(sum((g * g).sum() for g in flowing), namespace.leaves, allow_unused=True)
+    except Exception as error:
+        return error
+    names = [type(t.grad_fn).__name__ for t in outputs]
+    return names, list(first), list(second)
+
+
+@pytest.mark.parametrize("entry, line", DIFFERENTIABLE, ids=[f"{e['full_name']}: {line}" for e, line in DIFFERENTIABLE])
+def test_gradients_of_both_orders(torch, entry, line):
+    if not compares_values(entry):
+        return
+    for layout in LAYOUTS:
+        theirs, ours = gradients(torch, line, layout), gradients(rushlight, line, layout)
+        context = f"{line} [{layout}]"
+        if isinstance(theirs, Exception):
+            assert type(ours).__name__ == type(theirs).__name__, f"{context}: PyTorch raises {theirs!r}, we give {ours!r}"
+            continue
+        assert not isinstance(ours, Exception), f"{context}: {ours!r}"
+        assert (ours is None) == (theirs is None), f"{context}: ours {ours}, theirs {theirs}"
+        if theirs is None:
+            continue
+        for order in (1, 2):
+            for a, b in zip(ours[order], theirs[order]):
+                # PyTorch may give zeros where we give nothing, or the other way round.
+                if a is None or b is None:
+                    rest = a if b is None else b
+                    assert rest is None or not bool((rest != 0).any()), context
+                else:
+                    assert_same_tensor(torch, a, b, f"{context} order {order}", loosen=100)
+
+
+@pytest.mark.parametrize("entry, line", EXAMPLES, ids=IDENTIFIERS)
+def test_same_bits_on_avx2_and_avx512(entry, line):
+    targets = [target for target in rushlight._C._simd_targets() if target != "sse2"]
+    before = rushlight._C._simd_target()
+    results = []
+    try:
+        for target in targets:
+            rushlight._C._set_simd_target(target)
+            results.append(run(rushlight, line))
+    finally:
+        rushlight._C._set_simd_target(before)
+    if entry["name"].rstrip("_") in UNDEFINED or not results or isinstance(results[0], Exception):
+        return
+    for other in results[1:]:
+        for a, b in zip(tensors_in(results[0], rushlight.Tensor), tensors_in(other, rushlight.Tensor)):
+            same = (a == b) | ((a != a) & (b != b)) if a.is_floating_point() else a == b
+            assert bool(same.all()), f"{line}: {a} on {targets[0]}, {b}"
