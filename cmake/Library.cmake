@@ -46,7 +46,8 @@ target_link_libraries(rushlight_objects
 # floating-point exception flags or at errno, so these options change no result.
 file(GLOB VECTORISED ${PROJECT_SOURCE_DIR}/src/cpu/pointwise_*.cpp
      ${PROJECT_SOURCE_DIR}/src/cpu/reduce*.cpp ${PROJECT_SOURCE_DIR}/src/cpu/scan.cpp
-     ${PROJECT_SOURCE_DIR}/src/cpu/softmax.cpp ${PROJECT_SOURCE_DIR}/src/cpu/convert.cpp)
+     ${PROJECT_SOURCE_DIR}/src/cpu/softmax.cpp ${PROJECT_SOURCE_DIR}/src/cpu/transpose.cpp
+     ${PROJECT_SOURCE_DIR}/src/cpu/convert.cpp)
 set_source_files_properties(${VECTORISED} PROPERTIES COMPILE_OPTIONS
   "-O3;-fopenmp-simd;-fno-math-errno;-fno-trapping-math")
 

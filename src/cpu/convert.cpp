@@ -34,11 +34,13 @@ HWY_INLINE To truncated(From x) {
 template <class To, class From>
 void convert_loop(void* const* pointers, int64_t n, std::span<const Param>) {
   To* output = static_cast<To*>(pointers[0]);
-  const From* x = static_cast<const From*>(pointers[1]);
+  // Loops over bool do not vectorise; its bytes are 0 and 1.
+  using Read = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
+  const Read* x = static_cast<const Read*>(pointers[1]);
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) {
     if constexpr (std::is_same_v<To, bool>)
-      output[i] = x[i] != From(0);
+      output[i] = x[i] != Read(0);
     else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>)
       output[i] = truncated<To>(x[i]);
     else

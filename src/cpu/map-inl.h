@@ -102,7 +102,7 @@ Loop everything(DType dtype) {
 template <template <class> class Op>
 Loop predicate(DType dtype) {
   switch (dtype) {
-    case DType::Bool: return &map_loop<bool, bool, Op<bool>>;
+    case DType::Bool:  // bytes of 0 and 1 compare alike, and vectorise better
     case DType::UInt8: return &map_loop<bool, uint8_t, Op<uint8_t>>;
     case DType::Int8: return &map_loop<bool, int8_t, Op<int8_t>>;
     case DType::Int16: return &map_loop<bool, int16_t, Op<int16_t>>;

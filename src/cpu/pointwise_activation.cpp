@@ -42,7 +42,7 @@ struct LogSigmoidBackward {
 struct Silu {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x) const {
-    return hn::Div(x, hn::Add(number(d, 1), exp(d, hn::Neg(x))));
+    return hn::Div(x, hn::Add(number(d, 1), exp_flushed(d, hn::Neg(x))));
   }
 };
 struct SiluBackward {
@@ -106,14 +106,14 @@ struct Gelu {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x) const {
     V half = hn::Mul(x, number(d, 0.5));
-    return hn::Mul(half, hn::Add(number(d, 1), erf(d, hn::Mul(x, number(d, kRootHalf)))));
+    return hn::Mul(half, hn::Add(number(d, 1), erf_roughly(d, hn::Mul(x, number(d, kRootHalf)))));
   }
 };
 struct GeluBackward {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V grad, V x) const {
     V one = number(d, 1), half = number(d, 0.5);
-    V distribution = hn::Mul(half, hn::Add(one, erf(d, hn::Mul(x, number(d, kRootHalf)))));
+    V distribution = hn::Mul(half, hn::Add(one, erf_roughly(d, hn::Mul(x, number(d, kRootHalf)))));
     V density = hn::Mul(exp(d, hn::Mul(hn::Mul(x, x), number(d, -0.5))), number(d, kNormalDensity));
     return hn::Mul(grad, hn::MulAdd(x, density, distribution));
   }

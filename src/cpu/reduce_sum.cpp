@@ -398,7 +398,7 @@ const Reducer* find_integer_sum(Reduction reduction) {
 
 const Reducer* find_sum(Reduction reduction, DType compute) {
   switch (compute) {
-    case DType::Bool: return find_integer_sum<bool>(reduction);
+    case DType::Bool:  // bytes of 0 and 1
     case DType::UInt8: return find_integer_sum<uint8_t>(reduction);
     case DType::Int8: return find_integer_sum<int8_t>(reduction);
     case DType::Int16: return find_integer_sum<int16_t>(reduction);

@@ -108,13 +108,13 @@ void softmax_row(const T* x, T* y, int64_t n) {
   const hn::ScalableTag<T> d;
   auto top = hn::Set(d, largest(x, n));
   T sum = sum_row<T>(n, [&](int64_t i, int64_t m) HWY_ATTR {
-    auto e = exp(d, hn::Sub(load_part(d, x + i, m), top));
+    auto e = exp_flushed(d, hn::Sub(load_part(d, x + i, m), top));
     store_part(e, d, y + i, m);
     return e;
   });
-  auto total = hn::Set(d, sum);
+  auto share = hn::Set(d, T(1) / sum);
   for_vectors<T>(n, [&](int64_t i, int64_t, int64_t m) HWY_ATTR {
-    store_part(hn::Div(load_part(d, y + i, m), total), d, y + i, m);
+    store_part(hn::Mul(load_part(d, y + i, m), share), d, y + i, m);
   });
 }
 
@@ -122,7 +122,7 @@ template <class T>
 HWY_INLINE T sum_of_exponentials(const T* x, int64_t n, T top) {
   const hn::ScalableTag<T> d;
   return sum_row<T>(n, [&](int64_t i, int64_t m) HWY_ATTR {
-    return exp(d, hn::Sub(load_part(d, x + i, m), hn::Set(d, top)));
+    return exp_flushed(d, hn::Sub(load_part(d, x + i, m), hn::Set(d, top)));
   });
 }
 
@@ -174,14 +174,14 @@ void softmax_columns(bool logarithm, const T* x, T* y, int64_t n, int64_t inner,
   auto top = hn::Set(d, -std::numeric_limits<T>::infinity()), sum = hn::Zero(d);
   for (int64_t i = 0; i < n; ++i) top = larger_or_nan(top, load_part(d, x + i * inner, m));
   for (int64_t i = 0; i < n; ++i) {
-    auto e = exp(d, hn::Sub(load_part(d, x + i * inner, m), top));
+    auto e = exp_flushed(d, hn::Sub(load_part(d, x + i * inner, m), top));
     sum = hn::Add(sum, e);
     if (!logarithm) store_part(e, d, y + i * inner, m);
   }
-  if (logarithm) sum = log(d, sum);
+  sum = logarithm ? log(d, sum) : hn::Div(number(d, 1), sum);
   for (int64_t i = 0; i < n; ++i) {
     auto v = logarithm ? hn::Sub(hn::Sub(load_part(d, x + i * inner, m), top), sum)
-                       : hn::Div(load_part(d, y + i * inner, m), sum);
+                       : hn::Mul(load_part(d, y + i * inner, m), sum);
     store_part(v, d, y + i * inner, m);
   }
 }
@@ -209,7 +209,7 @@ void logsumexp_columns(const T* x, T* y, int64_t n, int64_t inner, int64_t m) {
   for (int64_t i = 0; i < n; ++i) top = larger_or_nan(top, load_part(d, x + i * inner, m));
   top = hn::IfThenZeroElse(hn::Eq(hn::Abs(top), infinity(d, top)), top);
   for (int64_t i = 0; i < n; ++i)
-    sum = hn::Add(sum, exp(d, hn::Sub(load_part(d, x + i * inner, m), top)));
+    sum = hn::Add(sum, exp_flushed(d, hn::Sub(load_part(d, x + i * inner, m), top)));
   store_part(hn::Add(log(d, sum), top), d, y, m);
 }
 

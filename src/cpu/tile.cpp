@@ -48,26 +48,4 @@ void splat(int64_t size, int64_t n, const char* from, char* to) {
   });
 }
 
-void transpose_block(int64_t size, int64_t rows, int64_t columns, const char* from,
-                     int64_t from_column, char* to, int64_t to_row) {
-  with_element(size, [&]<class T>(T) {
-    // Columns outside, four at a time: reads run along `from`, each row gets four neighbours.
-    int64_t c = 0;
-    for (; c + 4 <= columns; c += 4) {
-      const T* source[4];
-      for (int64_t k = 0; k < 4; ++k)
-        source[k] = reinterpret_cast<const T*>(from + (c + k) * from_column);
-      for (int64_t r = 0; r < rows; ++r) {
-        T* target = reinterpret_cast<T*>(to + r * to_row) + c;
-        T quad[4] = {source[0][r], source[1][r], source[2][r], source[3][r]};
-        std::memcpy(target, quad, sizeof(quad));
-      }
-    }
-    for (; c < columns; ++c) {
-      const T* source = reinterpret_cast<const T*>(from + c * from_column);
-      for (int64_t r = 0; r < rows; ++r) reinterpret_cast<T*>(to + r * to_row)[c] = source[r];
-    }
-  });
-}
-
 }  // namespace rushlight::cpu
