@@ -5,6 +5,7 @@
 // float64 with a running compensation (Knuth's two-sum), so that neither the length of a row nor
 // the way it is split costs accuracy. Lanes are added up by a fixed tree.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -74,7 +75,7 @@ struct AbsOf {
 
 struct SumState {
   double sums[kSums];
-  double errors[kSums];  // lost by the additions to sums; used for float64
+  double errors[kSums];  // lost by the additions to sums: for float64 elements only
 };
 
 /// Adds one step of lanes, already folded to 32, to the sums.
@@ -136,28 +137,47 @@ void sum_row(void* memory, const void* data, int64_t n, int64_t, int64_t) {
   sum_steps<T, Of>(state, rest, 1);
 }
 
-void start_sum(void* memory) { std::memset(memory, 0, sizeof(SumState)); }
+template <class T>
+void start_sum(void* memory) {
+  auto& state = *static_cast<SumState*>(memory);
+  std::fill_n(state.sums, kSums, 0.0);
+  if (std::is_same_v<T, double>) std::fill_n(state.errors, kSums, 0.0);
+}
 
+template <class T>
 void merge_sum(void* into, const void* from) {
   auto& target = *static_cast<SumState*>(into);
   const auto& source = *static_cast<const SumState*>(from);
-  add_lanes(target, source.sums);
-  for (int i = 0; i < kSums; ++i) target.errors[i] += source.errors[i];
+  if constexpr (std::is_same_v<T, double>) {
+    add_lanes(target, source.sums);
+    for (int i = 0; i < kSums; ++i) target.errors[i] += source.errors[i];
+  } else {
+    for (int i = 0; i < kSums; ++i) target.sums[i] += source.sums[i];
+  }
 }
 
-double total(const SumState& state) {
-  double sums[kSums];
-  // An infinite or NaN sum has lost no error worth adding.
-  for (int i = 0; i < kSums; ++i)
-    sums[i] = std::isfinite(state.errors[i]) ? state.sums[i] + state.errors[i] : state.sums[i];
-  for (int half = kSums / 2; half > 0; half /= 2)
+/// The sums and their errors, by a fixed tree: lanes 16 apart first, then 8, 4, 2 and 1.
+template <class T>
+HWY_INLINE double total(const SumState& state) {
+  double sums[kSums / 2];
+  for (int i = 0; i < kSums / 2; ++i) {
+    double low = state.sums[i], high = state.sums[i + kSums / 2];
+    if constexpr (std::is_same_v<T, double>) {
+      // An infinite or NaN sum has lost no error worth adding.
+      double low_error = state.errors[i], high_error = state.errors[i + kSums / 2];
+      low = std::isfinite(low_error) ? low + low_error : low;
+      high = std::isfinite(high_error) ? high + high_error : high;
+    }
+    sums[i] = low + high;
+  }
+  for (int half = kSums / 4; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
   return sums[0];
 }
 
 template <class T, bool mean>
 void finish_sum(const void* memory, const Ending& ending, void* value, void*) {
-  double sum = total(*static_cast<const SumState*>(memory));
+  double sum = total<T>(*static_cast<const SumState*>(memory));
   *static_cast<T*>(value) = T(mean ? sum / double(ending.count) : sum);
 }
 
@@ -228,8 +248,8 @@ void finish_sum_columns(const void* states, int64_t columns, const Ending& endin
 template <class T, class Of, bool mean = false>
 constexpr Reducer kSum = {
     dtype_of<T>,       DType::Int64,
-    start_sum,         sum_row<T, Of>,
-    merge_sum,         finish_sum<T, mean>,
+    start_sum<T>,      sum_row<T, Of>,
+    merge_sum<T>,      finish_sum<T, mean>,
     start_sum_columns, sum_columns<T, Of>,
     merge_sum_columns, finish_sum_columns<T, mean>,
 };

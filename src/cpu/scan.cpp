@@ -19,7 +19,7 @@ namespace rushlight {
 namespace {
 
 constexpr int64_t kSideBySide = 64;   // lines whose elements are neighbours
-constexpr int64_t kFarApart = 8;      // lines that lie apart
+constexpr int64_t kFarApart = 4;      // lines that lie apart: more would share cache sets
 constexpr int64_t kChunk = 32 << 10;  // elements that make a task worth a thread
 
 template <class T>
@@ -74,17 +74,31 @@ void scan_lines(const T* x, T* y, const Lines& lines) {
         states[l] = Run::next(states[l], row[l]);
         target[l] = T(states[l]);
       }
-    } else if (lines.count == most) {  // a known number of lines: their states stay in registers
-      for (int64_t l = 0; l < most; ++l) {
-        states[l] = Run::next(states[l], row[l * lines.line]);
-        target[l * lines.out_line] = T(states[l]);
-      }
     } else {
       for (int64_t l = 0; l < lines.count; ++l) {
         states[l] = Run::next(states[l], row[l * lines.line]);
         target[l * lines.out_line] = T(states[l]);
       }
     }
+  }
+}
+
+/// Four lines that lie apart, all their states in registers.
+template <class T, class Run>
+void scan_four(const T* x, T* y, const Lines& lines) {
+  static_assert(kFarApart == 4);
+  const T* from[4];
+  T* to[4];
+  for (int l = 0; l < 4; ++l) from[l] = x + l * lines.line, to[l] = y + l * lines.out_line;
+  auto a = Run::first(*from[0]), b = Run::first(*from[1]), c = Run::first(*from[2]),
+       d = Run::first(*from[3]);
+  for (int64_t i = 0;;) {
+    int64_t out = i * lines.out_step;
+    to[0][out] = T(a), to[1][out] = T(b), to[2][out] = T(c), to[3][out] = T(d);
+    if (++i == lines.n) return;
+    int64_t in = i * lines.step;
+    a = Run::next(a, from[0][in]), b = Run::next(b, from[1][in]);
+    c = Run::next(c, from[2][in]), d = Run::next(d, from[3][in]);
   }
 }
 
