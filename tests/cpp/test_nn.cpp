@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include <sstream>
+#include <cmath>
 
 namespace rushlight {
 namespace {
