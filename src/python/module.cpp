@@ -33,6 +33,7 @@ NB_MODULE(_C, m) {
   add_print(module);
   add_random(module);
   add_nn(module);
+  add_optim(module);
   m.attr("__version__") = RUSHLIGHT_VERSION;
   m.def("get_num_threads", &num_threads, "Threads that a kernel may use.");
   m.def("set_num_threads", &set_num_threads, nb::arg("count"), "Sets get_num_threads().");

@@ -163,6 +163,7 @@ void add_autograd(PyObject* module);
 void add_print(PyObject* module);
 void add_random(PyObject* module);
 void add_nn(PyObject* module);
+void add_optim(PyObject* module);
 
 /// Adds plain C functions to a module.
 void add_functions(PyObject* module, PyMethodDef* functions);

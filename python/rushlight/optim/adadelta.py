@@ -1,0 +1,41 @@
+from rushlight import _C
+from rushlight.optim.optimizer import _check, _check_lr, _Native
+
+__all__ = ["Adadelta"]
+
+
+class Adadelta(_Native):
+    """Adadelta (Zeiler, 2012)."""
+
+    _native_step = _C._adadelta_step
+    _later_options = {"capturable": False}
+
+    def __init__(
+        self,
+        params,
+        lr=1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        capturable: bool = False,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        _check_lr(lr)
+        if not 0.0 <= rho <= 1.0:
+            raise ValueError(f"Invalid rho value: {rho}")
+        _check(eps, "epsilon value")
+        _check(weight_decay, "weight_decay value")
+        defaults = {
+            "lr": lr,
+            "rho": rho,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "capturable": capturable,
+            "foreach": foreach,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)

@@ -1,0 +1,53 @@
+from rushlight import _C
+from rushlight._C import Tensor
+from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
+
+__all__ = ["Adam"]
+
+
+class Adam(_Native):
+    """Adam (Kingma and Ba, 2015), and AMSGrad (Reddi et al., 2018) with `amsgrad`."""
+
+    _native_step = _C._adam_step
+    _later_options = {"amsgrad": False, "capturable": False, "decoupled_weight_decay": False, "fused": None}
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        _check_lr(lr)
+        _check(eps, "epsilon value")
+        _check_betas(betas)
+        _check(weight_decay, "weight_decay value")
+        kinds = {Tensor if isinstance(beta, Tensor) else type(beta) for beta in betas}
+        if len(kinds) != 1 or not kinds <= {float, Tensor}:
+            raise ValueError("betas must be either both floats or both Tensors")
+        for i, beta in enumerate(betas):
+            if isinstance(beta, Tensor) and beta.numel() != 1:
+                raise ValueError(f"Tensor betas[{i}] must be 1-element")
+        defaults = {
+            "lr": lr,
+            "betas": tuple(float(beta) for beta in betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)

@@ -1,0 +1,42 @@
+from rushlight import _C
+from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
+
+__all__ = ["RAdam"]
+
+
+class RAdam(_Native):
+    """Rectified Adam (Liu et al., 2020)."""
+
+    _native_step = _C._radam_step
+    _later_options = {"capturable": False, "decoupled_weight_decay": False}
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        _check_lr(lr)
+        _check(eps, "epsilon value")
+        _check_betas(betas)
+        _check(weight_decay, "weight_decay value")
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)

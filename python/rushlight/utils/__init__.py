@@ -1,0 +1,5 @@
+"""Hooks."""
+
+from rushlight.utils import hooks
+
+__all__ = ["hooks"]
