@@ -114,9 +114,7 @@ def test_same_numbers_and_state(torch, exact_roots, case, dtype):
 @pytest.mark.parametrize("name", sorted({case[0] for case in CASES}))
 def test_signature(torch, name):
     ours, theirs = (inspect.signature(getattr(library.optim, name).__init__) for library in (rushlight, torch))
-    kinds = [
-        [(p.name, p.kind, p.default) for p in signature.parameters.values()] for signature in (ours, theirs)
-    ]
+    kinds = [[(p.name, p.kind, p.default) for p in signature.parameters.values()] for signature in (ours, theirs)]
     assert kinds[0] == kinds[1]
 
 

@@ -1,5 +1,5 @@
-"""Hooks."""
+"""Datasets and hooks."""
 
-from rushlight.utils import hooks
+from rushlight.utils import data, hooks
 
-__all__ = ["hooks"]
+__all__ = ["data", "hooks"]

@@ -1,0 +1,21 @@
+"""What a dataset can learn of the worker it is read by."""
+
+_worker_info = None
+
+
+class WorkerInfo:
+    """The worker that is at work: its number, how many there are, its seed, and its copy of the dataset."""
+
+    def __init__(self, id, num_workers, seed, dataset) -> None:
+        self.id = id
+        self.num_workers = num_workers
+        self.seed = seed
+        self.dataset = dataset
+
+    def __repr__(self) -> str:
+        return f"WorkerInfo(id={self.id}, num_workers={self.num_workers}, seed={self.seed}, dataset={self.dataset})"
+
+
+def get_worker_info():
+    """The WorkerInfo of the worker that is at work, or None."""
+    return _worker_info
