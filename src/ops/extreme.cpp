@@ -7,14 +7,19 @@
 
 namespace rushlight {
 
+Tensor spread(const Tensor& grad, const Tensor& indices, int64_t dim, int64_t size) {
+  Dims shape(grad.shape());
+  shape[size_t(dim)] = size;
+  return rushlight::zeros(shape, grad.dtype()).scatter_add(dim, indices, grad);
+}
+
 Tensor chosen_gradient(Backward& b, const Tensor& indices) {
   Ints shape = b.shape("input");
   if (shape.empty()) return b.grad().reshape(shape);
   int64_t dim = wrap_dim(b.integer("dim"), int64_t(shape.size()));
   bool keepdim = b.flag("keepdim");
   Tensor grad = keepdim ? b.grad() : b.grad().unsqueeze(dim);
-  return rushlight::_unpick(grad, keepdim ? indices : indices.unsqueeze(dim), dim,
-                            shape[size_t(dim)]);
+  return spread(grad, keepdim ? indices : indices.unsqueeze(dim), dim, shape[size_t(dim)]);
 }
 
 void check_not_empty(const Tensor& input, int64_t dim, const char* name) {

@@ -9,6 +9,9 @@ namespace rushlight {
 /// a row: the gradient arrives where `indices` say, elsewhere 0.
 Tensor chosen_gradient(Backward& b, const Tensor& indices);
 
+/// Zeros of the shape of `grad` but for `size` along `dim`, to which it is added at `indices`.
+Tensor spread(const Tensor& grad, const Tensor& indices, int64_t dim, int64_t size);
+
 /// Throws PyTorch's IndexError if there is nothing to choose from along `dim`.
 void check_not_empty(const Tensor& input, int64_t dim, const char* name);
 

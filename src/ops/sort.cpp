@@ -118,7 +118,7 @@ Tensor median_gradient(Backward& b) {
   Tensor equal = (input == result) | (input.isnan() & result.isnan());
   Tensor flat = equal.reshape({input.numel()});
   Tensor place = flat.to(DType::UInt8).argmax(0, true);
-  return rushlight::_unpick(b.grad().reshape({1}), place, 0, input.numel()).reshape(input.shape());
+  return spread(b.grad().reshape({1}), place, 0, input.numel()).reshape(input.shape());
 }
 
 /// Gradient of several chosen elements a row.
@@ -126,7 +126,7 @@ Tensor sorted_gradient(Backward& b) {
   Ints shape = b.shape("input");
   if (shape.empty()) return b.grad().reshape(shape);
   int64_t dim = wrap_dim(b.integer("dim"), int64_t(shape.size()));
-  return rushlight::_unpick(b.grad(), b.saved("indices"), dim, shape[size_t(dim)]);
+  return spread(b.grad(), b.saved("indices"), dim, shape[size_t(dim)]);
 }
 
 /// The ranks, between 0 and n - 1, at which quantiles stand; NaN rows are NaN, or counted without.
@@ -175,11 +175,11 @@ Tensor quantile_of(const Tensor& given, const Tensor& q, std::optional<int64_t> 
   wide.insert(0, q.numel());
   Tensor all = ordered.unsqueeze(0).expand(wide);
   int64_t along = ordered.dim();
-  Tensor result = rushlight::_pick(all, below.expand(full), along);
+  Tensor result = all.gather(along, below.expand(full));
   if (how == "linear" || how == "midpoint") {
     Tensor weight = how == "midpoint" ? rushlight::full_like(ranks, 0.5) : ranks - below;
     Tensor above = ranks.detach().ceil().to(DType::Int64);
-    Tensor next = rushlight::_pick(all, above.expand(full), along);
+    Tensor next = all.gather(along, above.expand(full));
     result = result.lerp(next, weight.expand(full));
   }
   // (quantiles, …, 1): the reduced dim goes back to its place or away; a scalar q loses its dim.
