@@ -3,10 +3,12 @@
 
 #include <rushlight/tensor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace rushlight::autograd {
@@ -30,25 +32,49 @@ struct Meta {
 
 using Gradients = SmallVector<Tensor, 2>;
 
-/// Hooks of a node. They run before (`pre`) or after (`post`) it computed its gradients.
-struct NodeHooks {
-  /// Sees and may replace the gradients that arrive; `input` is -1 for a hook on all of them.
-  struct Pre {
-    virtual ~Pre() = default;
-    virtual void run(Gradients& gradients) = 0;
-  };
-  struct Post {
-    virtual ~Post() = default;
-    virtual void run(Gradients& computed, const Gradients& arrived) = 0;
-  };
-  std::vector<std::pair<int64_t, std::shared_ptr<Pre>>> tensor_pre;  ///< keyed for removal
-  std::vector<std::pair<int64_t, std::shared_ptr<Pre>>> pre;
-  std::vector<std::pair<int64_t, std::shared_ptr<Pre>>>
-      capture;  ///< retain_grad, after all tensor hooks
-  std::vector<std::pair<int64_t, std::shared_ptr<Post>>> post;
+/// A function that backward calls. `remove` may be called at any time, from any thread.
+class Hook {
+ public:
+  virtual ~Hook() = default;
+  virtual void remove() { removed_.store(true, std::memory_order_release); }
+  bool removed() const { return removed_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<bool> removed_{false};
 };
-/// A new key for the lists above.
-int64_t next_hook_key();
+/// Sees the gradient of a tensor; what it returns, if defined, takes its place.
+struct TensorHook : Hook {
+  virtual Tensor run(const Tensor& gradient) = 0;
+};
+/// Sees, and may replace, the gradients that arrive at a node before it runs.
+struct PreHook : Hook {
+  virtual void run(Gradients& arrived) = 0;
+};
+/// Sees, and may replace, the gradients that a node computed.
+struct PostHook : Hook {
+  virtual void run(Gradients& computed, const Gradients& arrived) = 0;
+};
+/// Called with a leaf when a gradient has been accumulated in it.
+struct LeafHook : Hook {
+  virtual void run(const Tensor& leaf) = 0;
+};
+
+/// What a node rarely has.
+struct NodeHooks {
+  struct OnOutput {
+    uint32_t output;
+    std::shared_ptr<TensorHook> hook;
+  };
+  struct Retained {
+    uint32_t output;
+    std::shared_ptr<Tensor> grad;
+  };
+  std::vector<OnOutput> tensor;    ///< on the gradients that arrive, in order of registration
+  std::vector<Retained> retained;  ///< where retain_grad keeps them, after those hooks
+  std::vector<std::shared_ptr<PreHook>> pre;
+  std::vector<std::shared_ptr<PostHook>> post;
+  std::shared_ptr<void> metadata;  ///< of the Python face and of anomaly mode
+};
 
 /// One recorded operation: gradients of its results go in, gradients of its inputs come out.
 class Node : public RefCounted {
@@ -59,6 +85,7 @@ class Node : public RefCounted {
   static void* operator new(size_t bytes);
   static void operator delete(void* block, size_t bytes) noexcept;
 
+  /// As users print it: "MulBackward0".
   virtual std::string name() const = 0;
   /// Computes into `computed`, one entry per edge; undefined where nothing flows.
   virtual void apply(Gradients& arrived, Gradients& computed) = 0;
@@ -73,9 +100,11 @@ class Node : public RefCounted {
   /// The results whose gradients this node takes.
   SmallVector<Meta, 1> outputs;
   std::unique_ptr<NodeHooks> hooks;
+  /// The hooks, made now if there are none.
+  NodeHooks& own_hooks();
   /// True if gradient number `i` will be used.
   bool needs(size_t i) const;
-  void* python = nullptr;  ///< the Python object of this node, borrowed
+  void* python = nullptr;  ///< the Python object of this node; borrowed, unless it is owned
 
  protected:
   SmallVector<Edge, 2> edges_;
@@ -87,7 +116,7 @@ class Node : public RefCounted {
 };
 
 /// How a view came to be, where that forbids changing it in place.
-enum class ViewOrigin : uint8_t { Default, NoGrad, MultiOutput, Inference };
+enum class ViewOrigin : uint8_t { Default, NoGrad, MultiOutput, Inference, CustomFunction };
 
 struct ViewInfo {
   Tensor base;           ///< never itself a view
@@ -95,23 +124,19 @@ struct ViewInfo {
   ViewOrigin origin = ViewOrigin::Default;
 };
 
-/// Called with the gradient once it is accumulated in a leaf.
-struct PostAccumulateHook {
-  virtual ~PostAccumulateHook() = default;
-  virtual void run(const Tensor& leaf) = 0;
-};
-
 /// What autograd knows of a tensor; allocated when there is something to know.
 struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
-  uint32_t output = 0;  ///< which result of grad_fn this is
-  bool retains_grad = false;
+  uint32_t output = 0;          ///< which result of grad_fn this is
   Node* accumulator = nullptr;  ///< of a leaf; weak, see accumulate.cpp
   std::unique_ptr<ViewInfo> view;
   std::unique_ptr<NodeHooks> hooks;  ///< of a leaf without accumulator, kept until it has one
-  std::vector<std::pair<int64_t, std::shared_ptr<PostAccumulateHook>>> post_accumulate;
-  std::string name;
+  std::shared_ptr<Tensor> retained;  ///< of a non-leaf that retains its gradient: where it is
+  std::unique_ptr<std::vector<std::shared_ptr<LeafHook>>> leaf_hooks;
+
+  static void* operator new(size_t bytes);
+  static void operator delete(void* block, size_t bytes) noexcept;
 };
 
 Metadata& metadata(const Tensor& tensor);
@@ -121,9 +146,126 @@ Edge gradient_edge(const Tensor& tensor);
 Ref<Node> accumulator(const Tensor& leaf);
 /// Makes `tensor` result number `output` of `node`.
 void set_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output);
-/// Calls for `hook` on the gradient of `tensor`; returns the key for `remove_hook`.
-int64_t register_hook(const Tensor& tensor, std::shared_ptr<NodeHooks::Pre> hook);
+
+// Hooks (hooks.cpp). `register_hook(x, [](const Tensor& gradient) { return gradient * 2; })`.
+
+/// Removes the hook it was returned for; letting go of it does not.
+class RemovableHandle {
+ public:
+  explicit RemovableHandle(std::shared_ptr<Hook> hook) : hook_(std::move(hook)) {}
+  void remove() { hook_->remove(); }
+
+ private:
+  std::shared_ptr<Hook> hook_;
+};
+
+/// Calls `hook` with the gradient of `tensor` once it is complete. Throws if it requires none.
+void add_hook(const Tensor& tensor, std::shared_ptr<TensorHook> hook);
+/// Calls `hook` when a gradient has been accumulated in `leaf`. Throws if it is none.
+void add_hook(const Tensor& leaf, std::shared_ptr<LeafHook> hook);
+void add_hook(Node& node, std::shared_ptr<PreHook> hook);
+void add_hook(Node& node, std::shared_ptr<PostHook> hook);
+/// Lets a non-leaf keep its gradient in `grad`, as leaves do.
 void retain_grad(const Tensor& tensor);
+bool retains_grad(const Tensor& tensor);
+
+template <class F>
+RemovableHandle register_hook(const Tensor& tensor, F function) {
+  struct Made : TensorHook {
+    explicit Made(F function) : function(std::move(function)) {}
+    Tensor run(const Tensor& gradient) override {
+      if constexpr (std::is_void_v<std::invoke_result_t<F, const Tensor&>>) {
+        function(gradient);
+        return Tensor();
+      } else {
+        return function(gradient);
+      }
+    }
+    F function;
+  };
+  auto hook = std::make_shared<Made>(std::move(function));
+  add_hook(tensor, std::shared_ptr<TensorHook>(hook));
+  return RemovableHandle(hook);
+}
+template <class F>
+RemovableHandle register_post_accumulate_grad_hook(const Tensor& leaf, F function) {
+  struct Made : LeafHook {
+    explicit Made(F function) : function(std::move(function)) {}
+    void run(const Tensor& leaf) override { function(leaf); }
+    F function;
+  };
+  auto hook = std::make_shared<Made>(std::move(function));
+  add_hook(leaf, std::shared_ptr<LeafHook>(hook));
+  return RemovableHandle(hook);
+}
+/// `function(Gradients& computed, const Gradients& arrived)`, after the node has run.
+template <class F>
+RemovableHandle register_hook(Node& node, F function) {
+  struct Made : PostHook {
+    explicit Made(F function) : function(std::move(function)) {}
+    void run(Gradients& computed, const Gradients& arrived) override {
+      function(computed, arrived);
+    }
+    F function;
+  };
+  auto hook = std::make_shared<Made>(std::move(function));
+  add_hook(node, std::shared_ptr<PostHook>(hook));
+  return RemovableHandle(hook);
+}
+/// `function(Gradients& arrived)`, before the node runs.
+template <class F>
+RemovableHandle register_prehook(Node& node, F function) {
+  struct Made : PreHook {
+    explicit Made(F function) : function(std::move(function)) {}
+    void run(Gradients& arrived) override { function(arrived); }
+    F function;
+  };
+  auto hook = std::make_shared<Made>(std::move(function));
+  add_hook(node, std::shared_ptr<PreHook>(hook));
+  return RemovableHandle(hook);
+}
+
+// What is saved for backward (saved_tensor.cpp).
+
+/// What becomes of tensors while they are saved for backward: on disk, in half precision …
+struct SavedTensorHooks {
+  virtual ~SavedTensorHooks() = default;
+  virtual std::shared_ptr<void> pack(const Tensor& tensor) = 0;
+  virtual Tensor unpack(const std::shared_ptr<void>& packed) = 0;
+};
+/// The innermost hooks of this thread apply to what is saved from now on.
+void push_saved_tensor_hooks(std::shared_ptr<SavedTensorHooks> hooks);
+void pop_saved_tensor_hooks();
+/// Makes push_saved_tensor_hooks throw `message` in this thread; an empty one allows it again.
+void forbid_saved_tensor_hooks(std::string message);
+const std::string& saved_tensor_hooks_forbidden();
+
+// Where in the caller's program we are (call_site.cpp).
+
+struct CallSiteSource {
+  CallSite (*current)() noexcept;                 ///< of the innermost frame of this thread
+  std::string (*describe)(const CallSite& site);  ///< "train.py:14"; empty if it is not known
+};
+/// Set by the Python face; C++ callers have no call sites.
+void set_call_site_source(const CallSiteSource* source);
+extern const CallSiteSource* call_site_source;
+inline CallSite current_call_site() {
+  return call_site_source ? call_site_source->current() : CallSite();
+}
+
+// Anomaly mode.
+
+/// What finds the operation to blame when backward fails or computes nan.
+struct AnomalyHandler {
+  void (*recorded)(Node& node);  ///< a node has been made
+  void (*failed)(Node& node);    ///< its backward has thrown, or computed nan
+};
+void set_anomaly_handler(const AnomalyHandler* handler);
+bool anomaly_enabled();
+bool anomaly_checks_nan();
+void set_anomaly_enabled(bool enabled, bool check_nan = true);
+/// The node that this thread's backward is running; null outside of it.
+Node* running_node();
 
 // Views and in-place changes (view.cpp).
 
@@ -136,7 +278,7 @@ void check_inference_write(const Tensor& tensor);
 /// The in-place operation `node` has changed `tensor`: its history, and that of its base, follow.
 void rebase_history(const Tensor& tensor, const Ref<Node>& node);
 /// The operation `node` has changed the shape of `tensor`, and no bytes.
-void replace_history(const Tensor& tensor, const Ref<Node>& node);
+void replace_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output = 0);
 
 // Modes.
 
@@ -181,12 +323,27 @@ class InferenceMode {
 
 // Running backward.
 
+/// Where backward starts, and with which gradient.
+struct Root {
+  Edge edge;
+  Tensor gradient;
+};
+
 struct BackwardOptions {
   bool retain_graph = false;
   bool create_graph = false;
-  bool accumulate = true;  ///< into leaves' grad; else only into the results
-  bool allow_unused = false;
+  /// Called once, when the pass turns out to take long.
+  void (*long_pass)(void* context) = nullptr;
+  void* context = nullptr;
 };
+
+/// One backward pass from `roots`. With `targets`, only what they need is run: their gradients are
+/// returned or, if `accumulate`, added to their leaves.
+std::vector<Tensor> run_backward(std::vector<Root> roots, std::span<const Edge> targets,
+                                 bool accumulate, const BackwardOptions& options);
+
+/// The roots of a pass: each tensor with its gradient (undefined: 1 for a single element).
+std::vector<Root> make_roots(Tensors roots, Tensors gradients);
 
 /// The gradients of `roots`, weighted by `gradients` (undefined: 1 for a single element), are
 /// added to the leaves' grad. With `inputs`, only to those.
@@ -198,6 +355,9 @@ void backward(Tensors roots, Tensors gradients = {}, std::optional<bool> retain_
 std::vector<Tensor> grad(Tensors outputs, Tensors inputs, Tensors grad_outputs = {},
                          std::optional<bool> retain_graph = {}, bool create_graph = false,
                          bool allow_unused = false);
+
+/// Throws what `grad` throws for an input that was not used.
+[[noreturn]] void refuse_unused(size_t index);
 
 /// Fits a gradient to what it is the gradient of: sums over broadcast dims, converts the dtype.
 /// Throws if that is not possible; `name` says who computed it.

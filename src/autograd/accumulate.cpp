@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include <algorithm>
 #include <mutex>
 
 namespace rushlight::autograd {
@@ -45,9 +46,16 @@ Ref<Node> accumulator(const Tensor& leaf) {
     return Ref<Node>::share(meta.accumulator);
   }
   Ref<Node> node = Ref<Node>::adopt(new AccumulateGrad(leaf));
-  node->hooks = std::move(meta.hooks);
+  // One that is dying has not given its hooks back yet.
+  node->hooks = std::move(meta.accumulator ? meta.accumulator->hooks : meta.hooks);
   meta.accumulator = node.get();
   return node;
+}
+
+void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use) {
+  Metadata& meta = metadata(leaf);
+  std::lock_guard lock(g_accumulators);
+  use(meta.accumulator ? meta.accumulator->hooks : meta.hooks);
 }
 
 void add_gradient(Tensor& sum, Tensor gradient) {
@@ -61,25 +69,64 @@ void add_gradient(Tensor& sum, Tensor gradient) {
   }
 }
 
+namespace {
+
+/// Whether `gradient` is laid out as the gradient of `leaf` is promised to be: like the leaf if
+/// that is dense, else in row-major order.
+bool fits_layout(const Tensor& gradient, const Tensor& leaf, std::span<const int64_t> strides) {
+  if (leaf.is_contiguous()) return gradient.is_contiguous();
+  return same(gradient.strides(), strides);
+}
+
+Dims promised_strides(const Tensor& leaf) {
+  // Dense: sorted by stride, each dim begins where the smaller ones end.
+  Dims order;
+  for (int64_t i = 0; i < leaf.dim(); ++i) order.push_back(i);
+  std::sort(order.begin(), order.end(),
+            [&](int64_t a, int64_t b) { return leaf.stride(a) < leaf.stride(b); });
+  int64_t expected = 1;
+  for (int64_t dim : order) {
+    if (leaf.size(dim) == 1) continue;
+    if (leaf.stride(dim) != expected) return contiguous_strides(leaf.shape());
+    expected *= leaf.size(dim);
+  }
+  return Dims(leaf.strides());
+}
+
+}  // namespace
+
 void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
   if (!arrived[0].defined()) return;
   Tensor gradient = std::move(arrived[0]);
+  Tensor before;  // released after the lock: that may call into Python
+  Metadata& meta = metadata(leaf_);
   {
     std::lock_guard lock(g_gradients);
-    Metadata& meta = metadata(leaf_);
     if (!meta.grad.defined()) {
       // A gradient that only we hold is taken as it is; any other is copied, lest two leaves share.
-      bool take = !grad_enabled() && is_sole_owner(gradient) && gradient.is_contiguous();
-      meta.grad = take             ? std::move(gradient)
-                  : grad_enabled() ? clone(gradient)
-                                   : clone(gradient.detach());
+      Dims strides = leaf_.is_contiguous() ? Dims() : promised_strides(leaf_);
+      if (!grad_enabled() && is_sole_owner(gradient) && fits_layout(gradient, leaf_, strides)) {
+        meta.grad = std::move(gradient);
+      } else {
+        if (leaf_.is_contiguous()) strides = contiguous_strides(leaf_.shape());
+        Tensor copy = empty_strided(Ints(leaf_.shape()), Ints(strides), gradient.dtype());
+        copy.copy_(gradient);
+        meta.grad = std::move(copy);
+      }
     } else if (!grad_enabled()) {
-      meta.grad.add_(gradient);
+      before = meta.grad;
+      before.add_(gradient);
     } else {
-      meta.grad = add(meta.grad, gradient);
+      before = std::move(meta.grad);
+      meta.grad = add(before, gradient);
     }
   }
-  for (auto& [key, hook] : metadata(leaf_).post_accumulate) hook->run(leaf_);
+  if (!meta.leaf_hooks) [[likely]]
+    return;
+  auto hooks = *meta.leaf_hooks;
+  for (auto& hook : hooks) {
+    if (!hook->removed()) hook->run(leaf_);
+  }
 }
 
 }  // namespace rushlight::autograd

@@ -3,6 +3,8 @@
 
 #include <rushlight/autograd.h>
 
+#include "runtime/function_ref.h"
+
 namespace rushlight::autograd {
 
 class AccumulateGrad final : public Node {
@@ -17,7 +19,13 @@ class AccumulateGrad final : public Node {
   Tensor leaf_;
 };
 
+/// Gives `use` the hooks of a leaf, which its accumulator holds while it lives.
+void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use);
+
 /// Adds `gradient` to `sum`: in place where nobody else can see the bytes of `sum`.
 void add_gradient(Tensor& sum, Tensor gradient);
+
+/// The handler of anomaly mode; null if there is none.
+const AnomalyHandler* anomaly_handler();
 
 }  // namespace rushlight::autograd

@@ -14,185 +14,306 @@ class Task;
 
 namespace {
 
+// A pass is long, and lets others have the interpreter, from this many nodes or elements on.
+constexpr size_t kLongNodes = 64;
+constexpr int64_t kLongElements = 1 << 14;
+constexpr size_t kKeptStates = 1 << 14;  // larger working memory is given back after the pass
+
 std::atomic<int> g_active_tasks{0};
 std::atomic<uint32_t> g_task_number{0};
 thread_local Task* t_task = nullptr;
+thread_local Node* t_running = nullptr;
+
+struct State {
+  Node* node;
+  uint32_t dependencies = 0;  // edges into the node that have not delivered yet
+  int32_t target = -1;        // the first of its targets
+  bool needed = true;
+  bool wanted = false;  // its gradient is to go on into the leaf, though others' need not
+  bool visited = false;
+  Gradients arrived;
+};
+struct Target {
+  uint32_t input;
+  size_t slot;
+  int32_t next;
+};
+
+/// The working memory of a pass, kept for the next one of this thread.
+struct Workspace {
+  std::vector<State> states;
+  std::vector<uint32_t> ready, stack;
+  std::vector<Target> targets;
+};
+thread_local std::unique_ptr<Workspace> t_spare;
 
 }  // namespace
 
 /// One backward pass.
 class Task {
  public:
-  Task() : number_(++g_task_number), marks_(g_active_tasks.fetch_add(1) == 0), outer_(t_task) {
+  explicit Task(const BackwardOptions& options)
+      : options_(options),
+        number_(++g_task_number),
+        marks_(g_active_tasks.fetch_add(1) == 0),
+        outer_(t_task),
+        work_(t_spare ? std::move(t_spare) : std::make_unique<Workspace>()),
+        states_(work_->states) {
     t_task = this;
   }
   ~Task() {
     t_task = outer_;
     g_active_tasks.fetch_sub(1);
+    states_.clear();
+    if (states_.capacity() > kKeptStates) return;
+    work_->ready.clear();
+    work_->stack.clear();
+    work_->targets.clear();
+    t_spare = std::move(work_);
   }
   Task(const Task&) = delete;
 
-  void add_root(const Edge& edge, Tensor gradient) {
-    add_gradient(arrived(state(edge.node.get()), edge.input), std::move(gradient));
-  }
-  /// Asks for the gradient that reaches `edge`; only paths to such edges are then run.
-  void capture(const Edge& edge, size_t slot) {
-    captures_[edge.node.get()].push_back({edge.input, slot});
-  }
-  void run(bool retain_graph, bool create_graph, std::vector<Tensor>* captured);
-  bool needs(const Node* node) {
-    return captures_.empty() || states_[state(const_cast<Node*>(node))].needed;
-  }
+  /// Only paths to targets are run. What arrives there is kept, or goes on into the leaf.
+  void add_target(const Edge& edge, size_t slot, bool accumulate);
+  void run(std::vector<Root>& roots, std::vector<Tensor>* captured);
+  bool needs(Node* node) { return !restricted_ || leads_on(states_[state(node)]); }
 
  private:
-  struct State {
-    Node* node;
-    int64_t dependencies = 0;  // edges into the node that have not delivered yet
-    Gradients arrived;
-    Ref<Node> keep;  // while it waits in the heap
-    bool needed = true;
-    bool visited = false;
-  };
-
+  static bool leads_on(const State& state) { return state.needed || state.target >= 0; }
   /// Index of the node's state. The node itself remembers it, unless another pass runs meanwhile.
-  size_t state(Node* node);
-  Tensor& arrived(size_t index, uint32_t input) {
+  uint32_t state(Node* node);
+  Tensor& arrived(uint32_t index, uint32_t input) {
     Gradients& gradients = states_[index].arrived;
     if (gradients.size() <= input)
       gradients.resize(std::max<size_t>(input + 1, states_[index].node->outputs.size()));
     return gradients[input];
   }
   void count_dependencies();
-  void find_needed(const std::vector<size_t>& order);
-  void run_node(size_t index, bool retain_graph, std::vector<Tensor>* captured);
+  void find_needed(std::span<const uint32_t> starts);
+  void run_node(uint32_t index, std::vector<Tensor>* captured);
+  void apply(Node* node, Gradients& gradients, Gradients& computed);
   void deliver(Node* node, Gradients& computed);
-  void push(size_t index);
-  size_t pop();
+  void push(uint32_t index);
+  uint32_t pop();
+  void note_length(const Gradients& gradients);
 
+  const BackwardOptions& options_;
   uint32_t number_;
   bool marks_;
+  bool restricted_ = false;
+  bool is_long_ = false;
+  size_t nodes_run_ = 0;
   Task* outer_;
-  std::vector<State> states_;
-  std::unordered_map<Node*, size_t> index_;  // only when marks are not ours to use
-  std::unordered_map<Node*, std::vector<std::pair<uint32_t, size_t>>> captures_;
-  std::vector<size_t> ready_;
+  std::unique_ptr<Workspace> work_;
+  std::vector<State>& states_;
+  std::unordered_map<Node*, uint32_t> index_;  // only when marks are not ours to use
 };
 
-size_t Task::state(Node* node) {
+uint32_t Task::state(Node* node) {
   if (marks_) {
-    if (node->mark_ >> 32 == number_) return size_t(uint32_t(node->mark_));
+    if (node->mark_ >> 32 == number_) return uint32_t(node->mark_);
     node->mark_ = uint64_t(number_) << 32 | states_.size();
   } else {
-    auto [found, inserted] = index_.try_emplace(node, states_.size());
+    auto [found, inserted] = index_.try_emplace(node, uint32_t(states_.size()));
     if (!inserted) return found->second;
   }
-  states_.push_back({node, 0, {}, Ref<Node>::share(node)});
-  return states_.size() - 1;
+  states_.push_back({node});
+  return uint32_t(states_.size() - 1);
+}
+
+void Task::add_target(const Edge& edge, size_t slot, bool accumulate) {
+  restricted_ = true;
+  State& target = states_[state(edge.node.get())];
+  if (accumulate) {
+    target.wanted = true;
+    return;
+  }
+  work_->targets.push_back({edge.input, slot, target.target});
+  target.target = int32_t(work_->targets.size() - 1);
 }
 
 void Task::count_dependencies() {
-  std::vector<size_t> stack, order;
-  for (size_t i = 0; i < states_.size(); ++i) {
-    states_[i].visited = true;
-    stack.push_back(i);
-  }
+  std::vector<uint32_t>& stack = work_->stack;
   while (!stack.empty()) {
-    size_t index = stack.back();
+    Node* node = states_[stack.back()].node;
     stack.pop_back();
-    order.push_back(index);
-    Node* node = states_[index].node;
     for (const Edge& edge : node->edges()) {
       if (!edge) continue;
-      size_t next = state(edge.node.get());
-      ++states_[next].dependencies;
-      if (!states_[next].visited) {
-        states_[next].visited = true;
+      uint32_t next = state(edge.node.get());
+      State& reached = states_[next];
+      ++reached.dependencies;
+      if (!reached.visited) {
+        reached.visited = true;
         stack.push_back(next);
       }
     }
   }
-  if (!captures_.empty()) find_needed(order);
 }
 
-/// A node is needed if a gradient is captured at it or at one that it leads to. Sweeps until
-/// nothing changes; nodes were found before what they lead to, so few sweeps are enough.
-void Task::find_needed(const std::vector<size_t>& order) {
-  for (State& state : states_) state.needed = captures_.count(state.node) != 0;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (size_t i = order.size(); i-- > 0;) {
-      State& current = states_[order[i]];
-      if (current.needed) continue;
-      for (const Edge& edge : current.node->edges()) {
-        if (edge && states_[state(edge.node.get())].needed) {
-          current.needed = changed = true;
-          break;
-        }
-      }
+/// A node is needed if it leads to a target. Sorts the nodes, then goes through them backwards.
+void Task::find_needed(std::span<const uint32_t> starts) {
+  std::vector<uint32_t> remaining(states_.size()), order(starts.begin(), starts.end());
+  for (size_t i = 0; i < states_.size(); ++i) {
+    remaining[i] = states_[i].dependencies;
+    states_[i].needed = states_[i].wanted;
+  }
+  for (size_t i = 0; i < order.size(); ++i) {
+    for (const Edge& edge : states_[order[i]].node->edges()) {
+      if (!edge) continue;
+      uint32_t next = state(edge.node.get());
+      if (--remaining[next] == 0) order.push_back(next);
+    }
+  }
+  for (size_t i = order.size(); i-- > 0;) {
+    State& current = states_[order[i]];
+    for (const Edge& edge : current.node->edges()) {
+      if (current.needed) break;
+      current.needed = edge && leads_on(states_[state(edge.node.get())]);
     }
   }
 }
 
 // A heap of ready nodes: the one recorded last runs first, as in PyTorch.
-void Task::push(size_t index) {
-  ready_.push_back(index);
-  std::push_heap(ready_.begin(), ready_.end(), [this](size_t a, size_t b) {
+void Task::push(uint32_t index) {
+  std::vector<uint32_t>& ready = work_->ready;
+  ready.push_back(index);
+  std::push_heap(ready.begin(), ready.end(), [this](uint32_t a, uint32_t b) {
     return states_[a].node->sequence() < states_[b].node->sequence();
   });
 }
 
-size_t Task::pop() {
-  std::pop_heap(ready_.begin(), ready_.end(), [this](size_t a, size_t b) {
+uint32_t Task::pop() {
+  std::vector<uint32_t>& ready = work_->ready;
+  std::pop_heap(ready.begin(), ready.end(), [this](uint32_t a, uint32_t b) {
     return states_[a].node->sequence() < states_[b].node->sequence();
   });
-  size_t index = ready_.back();
-  ready_.pop_back();
+  uint32_t index = ready.back();
+  ready.pop_back();
   return index;
 }
 
-void Task::run(bool retain_graph, bool create_graph, std::vector<Tensor>* captured) {
-  GradMode mode(create_graph);
-  size_t roots = states_.size();
-  count_dependencies();
-  for (size_t i = 0; i < roots; ++i) {
-    if (states_[i].dependencies == 0) push(i);
+void Task::run(std::vector<Root>& roots, std::vector<Tensor>* captured) {
+  GradMode mode(options_.create_graph);
+  std::vector<uint32_t>& stack = work_->stack;
+  for (Root& root : roots) {
+    uint32_t index = state(root.edge.node.get());
+    if (!states_[index].visited) {
+      states_[index].visited = true;
+      stack.push_back(index);
+    }
+    add_gradient(arrived(index, root.edge.input), std::move(root.gradient));
   }
-  while (!ready_.empty()) run_node(pop(), retain_graph, captured);
+  SmallVector<uint32_t, 4> first(stack.begin(), stack.end());
+  count_dependencies();
+  SmallVector<uint32_t, 4> starts;
+  for (uint32_t index : first) {
+    if (states_[index].dependencies == 0) starts.push_back(index);
+  }
+  if (restricted_) find_needed(starts);
+  for (uint32_t start : starts) push(start);
+  while (!work_->ready.empty()) run_node(pop(), captured);
 }
 
-void Task::run_node(size_t index, bool retain_graph, std::vector<Tensor>* captured) {
-  Ref<Node> keep = std::move(states_[index].keep);
-  Node* node = keep.get();
-  Gradients gradients = std::move(states_[index].arrived);
-  gradients.resize(std::max<size_t>(node->outputs.size(), 1));
-  NodeHooks* hooks = node->hooks.get();
-  if (hooks) {
-    auto tensor_pre = hooks->tensor_pre;  // copies: a hook may remove itself
-    for (auto& [key, hook] : tensor_pre) hook->run(gradients);
-    auto capture = hooks->capture;
-    for (auto& [key, hook] : capture) hook->run(gradients);
+void Task::note_length(const Gradients& gradients) {
+  bool is_long = ++nodes_run_ > kLongNodes;
+  for (const Tensor& gradient : gradients) {
+    is_long |= gradient.defined() && gradient.numel() > kLongElements;
   }
-  if (captured) {
-    if (auto found = captures_.find(node); found != captures_.end()) {
-      for (auto [input, slot] : found->second) (*captured)[slot] = gradients[input];
-    }
+  if (!is_long) return;
+  is_long_ = true;
+  if (options_.long_pass) options_.long_pass(options_.context);
+}
+
+namespace {
+
+[[gnu::noinline]] void run_tensor_hooks(const NodeHooks& hooks, Gradients& gradients) {
+  auto tensor = hooks.tensor;  // a copy: a hook may register others
+  for (auto& [output, hook] : tensor) {
+    if (hook->removed() || output >= gradients.size() || !gradients[output].defined()) continue;
+    Tensor replaced = hook->run(gradients[output]);
+    if (replaced.defined()) gradients[output] = std::move(replaced);
+  }
+  for (auto& [output, grad] : hooks.retained) {
+    if (output >= gradients.size() || !gradients[output].defined()) continue;
+    if (!grad->defined())
+      *grad = grad_enabled() ? gradients[output] : clone(gradients[output]);
+    else
+      *grad = add(*grad, gradients[output]);
+  }
+}
+
+[[gnu::noinline]] void check_nan(Node& node, const Gradients& computed) {
+  NoGrad guard;
+  for (size_t i = 0; i < computed.size(); ++i) {
+    if (!computed[i].defined() || !is_floating(computed[i].dtype())) continue;
+    check(!computed[i].ne(computed[i]).any().item<bool>(), "Function '", node.name(),
+          "' returned nan values in its ", i, "th output.");
+  }
+}
+
+const AnomalyHandler* g_anomaly_handler = nullptr;
+std::atomic<bool> g_anomaly{false}, g_anomaly_nan{true};
+
+}  // namespace
+
+void set_anomaly_handler(const AnomalyHandler* handler) { g_anomaly_handler = handler; }
+bool anomaly_enabled() { return g_anomaly.load(std::memory_order_relaxed); }
+bool anomaly_checks_nan() { return g_anomaly_nan.load(std::memory_order_relaxed); }
+void set_anomaly_enabled(bool enabled, bool check_nan) {
+  g_anomaly = enabled;
+  g_anomaly_nan = check_nan;
+}
+const AnomalyHandler* anomaly_handler() { return g_anomaly_handler; }
+Node* running_node() { return t_running; }
+
+void Task::apply(Node* node, Gradients& gradients, Gradients& computed) {
+  struct Running {
+    Node* before = t_running;
+    ~Running() { t_running = before; }
+  } running;
+  t_running = node;
+  if (!anomaly_enabled()) [[likely]]
+    return node->apply(gradients, computed);
+  try {
+    node->apply(gradients, computed);
+    if (anomaly_checks_nan()) check_nan(*node, computed);
+  } catch (...) {
+    if (g_anomaly_handler) g_anomaly_handler->failed(*node);
+    throw;
+  }
+}
+
+void Task::run_node(uint32_t index, std::vector<Tensor>* captured) {
+  Node* node = states_[index].node;
+  Gradients gradients = std::move(states_[index].arrived);
+  bool needed = states_[index].needed;
+  if (gradients.size() < node->outputs.size()) gradients.resize(node->outputs.size());
+  if (!is_long_) note_length(gradients);
+  NodeHooks* hooks = node->hooks.get();
+  if (hooks && !needed) run_tensor_hooks(*hooks, gradients);
+  for (int32_t i = states_[index].target; i >= 0;) {
+    const Target& target = work_->targets[size_t(i)];
+    (*captured)[target.slot] = gradients[target.input];
+    i = target.next;
   }
   Gradients computed;
-  bool is_accumulator = node->edges().empty();
-  if (states_[index].needed && !(is_accumulator && captured)) {
-    if (hooks) {
+  if (needed) {
+    if (hooks) [[unlikely]] {
+      run_tensor_hooks(*hooks, gradients);
       auto pre = hooks->pre;
-      for (auto& [key, hook] : pre) hook->run(gradients);
-    }
-    if (hooks && !hooks->post.empty()) {
-      Gradients arrived = gradients;
-      node->apply(gradients, computed);
+      for (auto& hook : pre) {
+        if (!hook->removed()) hook->run(gradients);
+      }
       auto post = hooks->post;
-      for (auto& [key, hook] : post) hook->run(computed, arrived);
+      Gradients arrived = gradients;
+      apply(node, gradients, computed);
+      for (auto& hook : post) {
+        if (!hook->removed()) hook->run(computed, arrived);
+      }
     } else {
-      node->apply(gradients, computed);
+      apply(node, gradients, computed);
     }
-    if (!retain_graph) node->release_saved();
+    if (!options_.retain_graph) node->release_saved();
   }
   deliver(node, computed);
 }
@@ -201,7 +322,7 @@ void Task::deliver(Node* node, Gradients& computed) {
   const auto& edges = node->edges();
   for (size_t i = 0; i < edges.size(); ++i) {
     if (!edges[i]) continue;
-    size_t next = state(edges[i].node.get());
+    uint32_t next = state(edges[i].node.get());
     if (i < computed.size() && computed[i].defined()) {
       add_gradient(arrived(next, edges[i].input), std::move(computed[i]));
     }
@@ -215,72 +336,96 @@ bool Node::needs(size_t i) const {
 
 namespace {
 
-/// Checks what the user passed as the gradient of a root; makes the 1 that may be left out.
-Tensor root_gradient(const Tensor& root, const Tensor& given) {
-  if (!given.defined()) {
-    check(root.numel() == 1, "grad can be implicitly created only for scalar outputs");
-    check(is_floating(root.dtype()),
-          "grad can be implicitly created only for real scalar outputs but got torch.",
-          info(root.dtype()).name);
-    return ones_like(root);
-  }
-  check(same(given.shape(), root.shape()), "Mismatch in shape: grad_output[0] has a shape of ",
-        "torch.Size(", to_string(given.shape()), ") and output[0] has a shape of torch.Size(",
-        to_string(root.shape()), ").");
+/// The 1 that may be left out where there is one element.
+Tensor one_like(const Tensor& root) {
+  check(root.numel() == 1, "grad can be implicitly created only for scalar outputs (got shape ",
+        to_string(root.shape()), "; call .sum() first, or give backward() a gradient)");
+  check(is_floating(root.dtype()),
+        "grad can be implicitly created only for real scalar outputs but got torch.",
+        info(root.dtype()).name);
+  if (root.dtype() != DType::Float32) return ones_like(root);
+  Tensor one = make_tensor(root.shape(), DType::Float32, root.device());
+  if (root.device().type == DeviceType::Cpu) *static_cast<float*>(one.data()) = 1;
+  return one;
+}
+
+Tensor root_gradient(const Tensor& root, const Tensor& given, size_t i) {
+  if (!given.defined()) return one_like(root);
+  check(same(given.shape(), root.shape()), "Mismatch in shape: grad_output[", i,
+        "] has a shape of torch.Size(", to_string(given.shape()), ") and output[", i,
+        "] has a shape of torch.Size(", to_string(root.shape()), ").");
   return given.dtype() == root.dtype() ? given : given.to(root.dtype());
 }
 
-void add_roots(Task& task, Tensors roots, Tensors gradients) {
-  check(gradients.empty() || gradients.size() == roots.size(), "got ", roots.size(),
-        " tensors and ", gradients.size(), " gradients");
-  for (size_t i = 0; i < roots.size(); ++i) {
-    Edge edge = gradient_edge(roots[i]);
-    check(bool(edge), "element ", i,
-          " of tensors does not require grad and does not have a grad_fn");
-    task.add_root(edge, root_gradient(roots[i], gradients.empty() ? Tensor() : gradients[i]));
+void warn_of_cycle() {
+  static std::atomic<bool> warned{false};
+  if (warned.exchange(true)) return;
+  warn(
+      "Using backward() with create_graph=True will create a reference cycle between the parameter "
+      "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+      "creating the graph to avoid this. If you have to use this function, make sure to reset the "
+      ".grad fields of your parameters to None after use to break the cycle and avoid the leak.");
+}
+
+std::vector<Edge> target_edges(Tensors inputs) {
+  std::vector<Edge> edges;
+  for (const Tensor& input : inputs) {
+    check(input.requires_grad(), "One of the differentiated Tensors does not require grad");
+    edges.push_back(gradient_edge(input));
   }
+  return edges;
 }
 
 }  // namespace
 
+std::vector<Root> make_roots(Tensors roots, Tensors gradients) {
+  check(gradients.empty() || gradients.size() == roots.size(), "got ", roots.size(),
+        " tensors and ", gradients.size(), " gradients");
+  std::vector<Root> made;
+  made.reserve(roots.size());
+  for (size_t i = 0; i < roots.size(); ++i) {
+    Tensor gradient = root_gradient(roots[i], gradients.empty() ? Tensor() : gradients[i], i);
+    Edge edge = gradient_edge(roots[i]);
+    check(bool(edge), "element ", i,
+          " of tensors does not require grad and does not have a grad_fn");
+    made.push_back({std::move(edge), std::move(gradient)});
+  }
+  return made;
+}
+
+std::vector<Tensor> run_backward(std::vector<Root> roots, std::span<const Edge> targets,
+                                 bool accumulate, const BackwardOptions& options) {
+  std::vector<Tensor> captured(accumulate ? 0 : targets.size());
+  Task task(options);
+  for (size_t i = 0; i < targets.size(); ++i) task.add_target(targets[i], i, accumulate);
+  std::vector<Root> running = roots;  // holds the graph while gradients are moved out
+  task.run(running, &captured);
+  return captured;
+}
+
 void backward(Tensors roots, Tensors gradients, std::optional<bool> retain_graph, bool create_graph,
               Tensors inputs) {
-  std::vector<Tensor> leaf_gradients(inputs.size());
-  {
-    Task task;
-    add_roots(task, roots, gradients);
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      check(inputs[i].requires_grad(), "One of the differentiated Tensors does not require grad");
-      task.capture(gradient_edge(inputs[i]), i);
-    }
-    task.run(retain_graph.value_or(create_graph), create_graph,
-             inputs.empty() ? nullptr : &leaf_gradients);
+  if (create_graph) warn_of_cycle();
+  for (const Tensor& input : inputs) {
+    if (input.requires_grad() && !input.is_leaf()) retain_grad(input);
   }
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!leaf_gradients[i].defined()) continue;
-    GradMode mode(create_graph);
-    Tensor sum = inputs[i].grad();
-    if (sum.defined() && !create_graph)
-      sum.add_(leaf_gradients[i]);
-    else
-      inputs[i].set_grad(sum.defined() ? add(sum, leaf_gradients[i]) : clone(leaf_gradients[i]));
-  }
+  run_backward(make_roots(roots, gradients), target_edges(inputs), true,
+               {retain_graph.value_or(create_graph), create_graph});
+}
+
+void refuse_unused(size_t index) {
+  fail(ErrorKind::Runtime, "The differentiated Tensor at index ", index,
+       " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
+       "behavior.");
 }
 
 std::vector<Tensor> grad(Tensors outputs, Tensors inputs, Tensors grad_outputs,
                          std::optional<bool> retain_graph, bool create_graph, bool allow_unused) {
-  std::vector<Tensor> results(inputs.size());
-  Task task;
-  add_roots(task, outputs, grad_outputs);
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    check(inputs[i].requires_grad(), "One of the differentiated Tensors does not require grad");
-    task.capture(gradient_edge(inputs[i]), i);
-  }
-  task.run(retain_graph.value_or(create_graph), create_graph, &results);
-  for (const Tensor& result : results) {
-    check(result.defined() || allow_unused,
-          "One of the differentiated Tensors appears to not have been used in the graph. Set "
-          "allow_unused=True if this is the desired behavior.");
+  std::vector<Tensor> results =
+      run_backward(make_roots(outputs, grad_outputs), target_edges(inputs), false,
+                   {retain_graph.value_or(create_graph), create_graph});
+  for (size_t i = 0; i < results.size() && !allow_unused; ++i) {
+    if (!results[i].defined()) refuse_unused(i);
   }
   return results;
 }

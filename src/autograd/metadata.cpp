@@ -4,6 +4,7 @@
 #include <rushlight/operators.h>
 
 #include "autograd/accumulate.h"
+#include "runtime/allocator.h"
 
 namespace rushlight {
 
@@ -14,12 +15,23 @@ namespace {
 thread_local bool t_grad_enabled = true;
 thread_local bool t_inference_enabled = false;
 
+/// After an in-place change the gradient to retain is that of the changed tensor.
+void move_retained(Metadata& meta, Node& node, uint32_t output) {
+  if (NodeHooks* hooks = meta.grad_fn ? meta.grad_fn->hooks.get() : nullptr) {
+    std::erase_if(hooks->retained, [&](auto& item) { return item.grad == meta.retained; });
+  }
+  node.own_hooks().retained.push_back({output, meta.retained});
+}
+
 }  // namespace
 
 bool grad_enabled() { return t_grad_enabled; }
 void set_grad_enabled(bool enabled) { t_grad_enabled = enabled; }
 bool inference_enabled() { return t_inference_enabled; }
 void set_inference_enabled(bool enabled) { t_inference_enabled = enabled; }
+
+void* Metadata::operator new(size_t bytes) { return allocate(bytes); }
+void Metadata::operator delete(void* block, size_t bytes) noexcept { deallocate(block, bytes); }
 
 Metadata& metadata(const Tensor& tensor) {
   TensorImpl* impl = tensor.impl();
@@ -35,6 +47,8 @@ Edge gradient_edge(const Tensor& tensor) {
 
 void set_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output) {
   Metadata& meta = metadata(tensor);
+  if (meta.retained) [[unlikely]]
+    move_retained(meta, *node, output);
   meta.grad_fn = node;
   meta.output = output;
   tensor.impl()->requires_grad = true;
@@ -55,14 +69,23 @@ const Tensor& Tensor::requires_grad_(bool value) const {
         "only Tensors of floating point and complex dtype can require gradients");
   check(!value || !impl_->inference || autograd::inference_enabled(),
         "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
-  if (is_leaf()) impl_->requires_grad = value;
+  if (!is_leaf()) return *this;
+  impl_->requires_grad = value;
+  if (value) autograd::metadata(*this);  // now, so that threads that share the leaf need not
   return *this;
 }
 
-Tensor Tensor::grad() const { return impl_->autograd ? impl_->autograd->grad : Tensor(); }
+Tensor Tensor::grad() const {
+  const autograd::Metadata* meta = impl_->autograd;
+  if (!meta) return Tensor();
+  return meta->retained ? *meta->retained : meta->grad;
+}
 
 void Tensor::set_grad(const Tensor& grad) const {
-  if (grad.defined() || impl_->autograd) autograd::metadata(*this).grad = grad;
+  if (!grad.defined() && !impl_->autograd) return;
+  autograd::Metadata& meta = autograd::metadata(*this);
+  Tensor before = grad;  // released last: that may call into Python
+  std::swap(meta.retained ? *meta.retained : meta.grad, before);
 }
 
 void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph,

@@ -1,6 +1,7 @@
 #include <rushlight/autograd.h>
 #include <rushlight/operators.h>
 
+#include "autograd/accumulate.h"
 #include "runtime/allocator.h"
 
 namespace rushlight::autograd {
@@ -16,7 +17,10 @@ thread_local std::vector<Node*>* t_condemned = nullptr;
 void* Node::operator new(size_t bytes) { return allocate(bytes); }
 void Node::operator delete(void* block, size_t bytes) noexcept { deallocate(block, bytes); }
 
-Node::Node() : sequence_(t_sequence++) {}
+Node::Node() : sequence_(t_sequence++) {
+  if (anomaly_enabled() && anomaly_handler()) [[unlikely]]
+    anomaly_handler()->recorded(*this);
+}
 Node::~Node() = default;
 
 void Node::destroy(Node* node) noexcept {
@@ -35,11 +39,6 @@ void Node::destroy(Node* node) noexcept {
     if (next->may_die()) delete next;
   }
   t_condemned = nullptr;
-}
-
-int64_t next_hook_key() {
-  static std::atomic<int64_t> key{0};
-  return ++key;
 }
 
 Tensor fit_gradient(Tensor gradient, const Meta& meta, const Node& by, size_t index) {

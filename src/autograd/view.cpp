@@ -61,36 +61,50 @@ class CopySlices final : public Node {
   Ref<Node> inner_;
 };
 
-[[noreturn]] void refuse(const Tensor& view, ViewOrigin origin) {
+/// Name of a node as messages give it: without "Backward0".
+std::string spoken_name(const Node& node) {
+  std::string name = node.name();
+  return name.substr(0, name.rfind("Backward"));
+}
+
+[[noreturn]] void refuse(const Metadata& meta, ViewOrigin origin, const char* happening) {
   std::string text;
-  if (Ref<Node> node = view.grad_fn()) {
-    text = "Output " + std::to_string(metadata(view).output) + " of " + node->name() +
-           " is a view and is being modified inplace. ";
+  bool by_mode = origin == ViewOrigin::NoGrad || origin == ViewOrigin::Inference;
+  const char* mode = origin == ViewOrigin::Inference ? "inference_mode" : "no_grad";
+  if (by_mode) {
+    text = std::string("A view was created in ") +
+           (origin == ViewOrigin::Inference ? "inference mode" : "no_grad mode") + " and " +
+           happening +
+           (origin == ViewOrigin::Inference ? " in normal mode. " : " with grad mode enabled. ");
   } else {
-    text =
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. ";
+    text = "Output " + std::to_string(meta.output) + " of " +
+           (meta.grad_fn ? spoken_name(*meta.grad_fn) : std::string("a function")) +
+           " is a view and " + happening + ". ";
   }
-  switch (origin) {
-    case ViewOrigin::MultiOutput:
-      text +=
-          "This view is the output of a function that returns multiple views. Such functions do "
-          "not allow the output views to be modified inplace. You should replace the inplace "
-          "operation by an out-of-place one.";
-      break;
-    case ViewOrigin::Inference:
-      text +=
-          "This view was created in inference mode and is being modified inplace in normal mode, "
-          "which is not allowed. Clone it first.";
-      break;
-    default:
-      text +=
-          "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
-          "your code by moving both the view and the inplace either both inside the no_grad block "
-          "(if you don't want the inplace to be tracked) or both outside (if you want the inplace "
-          "to be tracked).";
+  if (origin == ViewOrigin::MultiOutput) {
+    text +=
+        "This view is the output of a function that returns multiple views. Such functions do "
+        "not allow the output views to be modified inplace. You should replace the inplace "
+        "operation by an out-of-place one.";
+  } else if (origin == ViewOrigin::CustomFunction) {
+    text +=
+        "This view was created inside a custom Function (or because an input was returned as-is) "
+        "and the autograd logic to handle view+inplace would override the custom backward "
+        "associated with the custom Function, leading to incorrect gradients. This behavior is "
+        "forbidden. You can fix this by cloning the output of the custom Function.";
+  } else {
+    text += std::string(
+                "Given that this use case is ambiguous and error-prone, it is forbidden. "
+                "You can clarify your code by moving both the view and the inplace either "
+                "both inside the ") +
+            mode +
+            " block (if you don't want the inplace to be tracked) or both outside (if you want the "
+            "inplace to be tracked).";
   }
   fail(ErrorKind::Runtime, text);
 }
+
+constexpr const char* kModified = "is being modified inplace";
 
 }  // namespace
 
@@ -99,10 +113,8 @@ void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin) {
   const TensorImpl* base_impl = base.impl();
   impl->own_version = base_impl->own_version;
   impl->inference = base_impl->inference;
-  if (base_impl->inference || inference_enabled()) {
-    impl->inference = base_impl->inference;
-    return;
-  }
+  if (base_impl->inference) return;
+  if (inference_enabled()) origin = ViewOrigin::Inference;
   auto info = std::make_unique<ViewInfo>();
   if (base_impl->is_view) {
     const ViewInfo& parent = *base_impl->autograd->view;
@@ -131,7 +143,10 @@ void check_in_place(const Tensor& tensor, const char*) {
     const ViewInfo& view = *impl->autograd->view;
     check(!(view.base.requires_grad() && view.base.is_leaf()),
           "a view of a leaf Variable that requires grad is being used in an in-place operation.");
-    if (view.origin != ViewOrigin::Default) refuse(tensor, view.origin);
+    if (view.origin != ViewOrigin::Default) {
+      tensor.grad_fn();
+      refuse(*impl->autograd, view.origin, kModified);
+    }
   }
   check(!(impl->requires_grad && tensor.is_leaf()),
         "a leaf Variable that requires grad is being used in an in-place operation.");
@@ -148,8 +163,8 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
   tensor.grad_fn();  // made anew from the base's
 }
 
-void replace_history(const Tensor& tensor, const Ref<Node>& node) {
-  set_history(tensor, node, 0);
+void replace_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output) {
+  set_history(tensor, node, output);
   TensorImpl* impl = tensor.impl();
   if (impl->is_view) impl->autograd->view->version = impl->version().writes;
 }
@@ -166,12 +181,15 @@ Ref<autograd::Node> Tensor::grad_fn() const {
     uint32_t writes = impl_->version().writes;
     bool stale = view.version != writes && (meta->grad_fn || view.base.requires_grad());
     if (stale) {
+      if (meta->grad_fn && view.origin != autograd::ViewOrigin::Default) {
+        autograd::refuse(*meta, view.origin,
+                         "its base or another view of its base has been modified inplace");
+      }
       // The base has changed since: this view's history is now "that region of the new base".
       autograd::EnableGrad guard;
       Tensor again = view.base.as_strided(impl_->shape, impl_->strides, impl_->offset);
       autograd::Metadata& source = autograd::metadata(again);
-      meta->grad_fn = source.grad_fn;
-      meta->output = source.output;
+      if (source.grad_fn) autograd::set_history(*this, source.grad_fn, source.output);
       impl_->requires_grad = bool(meta->grad_fn);
       view.version = writes;
     }

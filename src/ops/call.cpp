@@ -37,6 +37,7 @@ void bump_version(const Tensor& tensor, const OpInfo& info) {
   if (tensor.impl()->inference) return;
   Version& version = tensor.impl()->version();
   ++version.writes;
+  version.site = autograd::current_call_site();
   version.last_writer = info.in_place ? info.in_place_name.c_str() : info.full_name.c_str();
 }
 
@@ -69,6 +70,7 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   const Tensor* target = written(call);
   if (target) autograd::check_in_place(*target, info.full_name.c_str());
   Ref<OpNode> node = Ref<OpNode>::adopt(new OpNode(call.op, call.arguments));
+  node->site = autograd::current_call_site();
   node->save_inputs(call.arguments, target);
   {
     autograd::NoGrad guard;
@@ -173,14 +175,12 @@ void OpNode::save_inputs(const Value* values, const Tensor* target) {
   auto save = [&](const Tensor& tensor) {
     // What this call overwrites is kept as a copy, whose history goes on to the same node.
     bool lost = target && tensor.is_same(*target);
-    Tensor kept = lost ? tensor.clone() : tensor;
-    uint32_t writes = kept.defined() ? kept.impl()->version().writes : 0;
-    saved.push_back({std::move(kept), writes, -1});
+    saved.push_back(autograd::SavedTensor(lost ? tensor.clone() : tensor));
   };
   for (const OpInfo::Saved& entry : info.saved) {
     first_saved.push_back(uint16_t(saved.size()));
     if (entry.is_result) {
-      saved.push_back({});
+      saved.push_back(autograd::SavedTensor());
       continue;
     }
     if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
@@ -198,44 +198,30 @@ void OpNode::save_results(const Results& results) {
   const OpInfo& info = *op.info;
   for (size_t k = 0; k < info.saved.size(); ++k) {
     if (!info.saved[k].is_result) continue;
-    // An alias without history: the result itself would keep this node alive for ever.
-    const Tensor& result = results.tensors[info.saved[k].index];
-    TensorImpl* impl = result.impl();
-    Tensor alias =
-        make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
-    alias.impl()->own_version = impl->own_version;
-    saved[first_saved[k]] = {std::move(alias), impl->version().writes, info.saved[k].index};
+    size_t index = info.saved[k].index;
+    saved[first_saved[k]] = autograd::SavedTensor(results.tensors[index], uint32_t(index));
   }
 }
 
-Tensor OpNode::unpack(const Saved& entry) const {
-  if (!entry.tensor.defined()) return Tensor();
-  Version& version = entry.tensor.impl()->version();
-  if (version.writes != entry.writes) [[unlikely]] {
-    std::string what = entry.result >= 0 ? "result" : "input";
-    std::string origin;
-    if (entry.result >= 0) {
-      origin = ", which is output " + std::to_string(entry.result) + " of " + name() + ",";
-    } else if (Ref<Node> creator = entry.tensor.grad_fn()) {
-      origin = ", which is output " + std::to_string(autograd::metadata(entry.tensor).output) +
-               " of " + creator->name() + ",";
-    }
-    fail(ErrorKind::Runtime,
-         "one of the variables needed for gradient computation has been modified by an inplace "
-         "operation: [torch.",
-         info(entry.tensor.dtype()).legacy, "Tensor ", to_string(entry.tensor.shape()), "]", origin,
-         " is at version ", version.writes, "; expected version ", entry.writes,
-         " instead. Hint: `", op.info->full_name, "` saved its ", what, " for backward, but `",
-         version.last_writer ? version.last_writer : "a write", "` changed it since.");
-  }
-  if (entry.result < 0 || !autograd::grad_enabled()) return entry.tensor;
-  // With create_graph the formula differentiates through the result, so it needs its history.
-  TensorImpl* impl = entry.tensor.impl();
-  Tensor result = make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
-  result.impl()->own_version = impl->own_version;
-  Node* self = const_cast<OpNode*>(this);
-  autograd::set_history(result, Ref<Node>::share(self), uint32_t(entry.result));
-  return result;
+Tensor OpNode::unpack(const autograd::SavedTensor& entry) const {
+  return entry.unpack({*this, op.info->full_name, site}, autograd::grad_enabled());
+}
+
+void OpNode::check_not_released() const {
+  check(!released,
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.");
+}
+
+Tensor OpNode::unpack_entry(size_t entry, bool with_history) const {
+  check_not_released();
+  size_t first = first_saved[entry], end = first_saved[entry + 1];
+  if (first != end) return saved[first].unpack({*this, op.info->full_name, site}, with_history);
+  const Value& number = arguments[op.info->saved[entry].index];
+  return number.is_number() ? wrapped_number(number.scalar()) : Tensor();
 }
 
 void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) {
@@ -253,7 +239,7 @@ void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) 
 
 void OpNode::release_saved() {
   released = true;
-  for (Saved& entry : saved) entry.tensor = Tensor();
+  for (autograd::SavedTensor& entry : saved) entry.reset();
 }
 
 // -- Backward ------------------------------------------------------------------------------------
@@ -290,20 +276,10 @@ int saved_entry(const OpNode& node, Name name) {
 }  // namespace
 
 Tensor Backward::saved(Name name) const {
-  check(!node_.released,
-        "Trying to backward through the graph a second time (or directly access saved tensors "
-        "after they have already been freed). Saved intermediate values of the graph are freed "
-        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-        "backward through the graph a second time or if you need to access saved tensors after "
-        "calling backward.");
   int entry = saved_entry(node_, name);
   check(entry >= 0, ErrorKind::Value, node_.op.info->full_name,
         ": backward reads what it did not save");
-  size_t first = node_.first_saved[size_t(entry)], end = node_.first_saved[size_t(entry) + 1];
-  if (first != end) return node_.unpack(node_.saved[first]);
-  const OpInfo::Saved& saved = node_.op.info->saved[size_t(entry)];
-  const Value& number = node_.arguments[saved.index];
-  return number.is_number() ? wrapped_number(number.scalar()) : Tensor();
+  return node_.unpack_entry(size_t(entry), autograd::grad_enabled());
 }
 
 std::vector<Tensor> Backward::saved_list(Name name) const {

@@ -1,6 +1,7 @@
 #pragma once
 // The node that an operation of the table leaves behind for backward.
 
+#include "autograd/saved_tensor.h"
 #include "ops/op.h"
 
 namespace rushlight {
@@ -18,22 +19,20 @@ class OpNode final : public autograd::Node {
   void save_inputs(const Value* arguments, const Tensor* target);
   void save_results(const Results& results);
 
-  /// A saved tensor and the number of writes its bytes had seen.
-  struct Saved {
-    Tensor tensor;
-    uint32_t writes = 0;
-    int result = -1;  ///< which result of this node it is; -1: it is an input
-  };
   /// The tensor, if nothing has changed it since; else PyTorch's error, naming both operations.
-  Tensor unpack(const Saved& saved) const;
+  Tensor unpack(const autograd::SavedTensor& saved) const;
+  /// A tensor of `.save`, or the number given in its place, whether or not gradients are recorded.
+  Tensor unpack_entry(size_t entry, bool with_history) const;
+  void check_not_released() const;
 
   const Op& op;
   SmallVector<Value, 4> arguments;        // tensors replaced by None
   SmallVector<Dims, 1> lists;             // storage of list arguments
   SmallVector<autograd::Meta, 2> inputs;  // one per edge
   SmallVector<uint16_t, 4> first_edge;    // by parameter; the next entry ends its range
-  SmallVector<Saved, 2> saved;
+  SmallVector<autograd::SavedTensor, 2> saved;
   SmallVector<uint16_t, 3> first_saved;  // by entry of OpInfo::saved
+  CallSite site;                         // of the call that recorded this node
   bool released = false;
 };
 

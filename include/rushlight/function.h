@@ -1,0 +1,134 @@
+#pragma once
+// Functions with a backward of one's own:
+//
+//   struct Exp : autograd::Function<Exp> {
+//     static Tensor forward(autograd::Context& context, const Tensor& x) {
+//       Tensor result = x.exp();
+//       context.save_for_backward({result});
+//       return result;
+//     }
+//     static std::vector<Tensor> backward(autograd::Context& context,
+//                                         std::vector<Tensor> gradients) {
+//       return {gradients[0] * context.get_saved_variables()[0]};
+//     }
+//   };
+//   Tensor y = Exp::apply(x);
+
+#include <rushlight/autograd.h>
+
+#include <any>
+#include <map>
+
+namespace rushlight::autograd {
+
+class FunctionNode;
+
+/// What forward leaves for backward.
+class Context {
+ public:
+  /// Keeps inputs or results of forward; other tensors too, but they are not differentiated
+  /// through.
+  void save_for_backward(std::vector<Tensor> tensors) { to_save_ = std::move(tensors); }
+  /// Throws if they were freed by an earlier backward, or changed in place since.
+  std::vector<Tensor> get_saved_variables() const;
+  /// Names inputs that forward changed in place; each must be a result as well.
+  void mark_dirty(std::vector<Tensor> inputs) { dirty_ = std::move(inputs); }
+  /// Names results that have no gradient.
+  void mark_non_differentiable(std::vector<Tensor> results) {
+    non_differentiable_ = std::move(results);
+  }
+  /// Whether backward gets zeros, as it does by default, where no gradient arrived.
+  void set_materialize_grads(bool value) { materialize_ = value; }
+  /// Whether the gradient of tensor argument `i` will be used.
+  bool needs_input_grad(size_t i) const;
+  /// Anything else that backward needs.
+  std::map<std::string, std::any> saved_data;
+
+ private:
+  friend class FunctionNode;
+  std::vector<Tensor> to_save_, dirty_, non_differentiable_;
+  bool materialize_ = true;
+  FunctionNode* node_ = nullptr;
+};
+
+/// The node of a custom function; from C++ and from Python.
+class FunctionNode : public Node {
+ public:
+  FunctionNode();
+  ~FunctionNode() override;
+  /// Takes the tensors that forward is given; true if the call is to be recorded.
+  bool begin(std::vector<Tensor> inputs);
+  /// Makes the results of forward those of this node, marks, and saves. `self` is this node.
+  void finish(const Ref<FunctionNode>& self, std::vector<Tensor>& results);
+
+  void apply(Gradients& arrived, Gradients& computed) final;
+  void release_saved() override;
+  std::vector<Tensor> saved_tensors() const;
+
+  Context context;
+
+ protected:
+  /// The user's backward: one gradient for each tensor that begin() was given.
+  virtual std::vector<Tensor> run_backward(std::vector<Tensor> gradients) = 0;
+
+ private:
+  struct Saved;
+  void wrap_result(const Ref<FunctionNode>& self, Tensor& result, uint32_t index);
+  void save(const Ref<FunctionNode>& self);
+
+  std::vector<Tensor> inputs_;  // while forward runs
+  std::unique_ptr<Saved> saved_;
+  bool recorded_ = false;
+  bool released_ = false;
+};
+
+/// Name of a C++ type, as written.
+std::string type_name(const std::type_info& type);
+
+/// Base of functions with a backward of their own; see the top of this file. `forward` may take
+/// other arguments besides tensors and return a Tensor or a vector of them; `backward` returns one
+/// gradient for each argument (for others than tensors an undefined one).
+template <class Self>
+class Function {
+ public:
+  template <class... Arguments>
+  static auto apply(Arguments&&... arguments) {
+    struct Made final : FunctionNode {
+      std::string name() const override { return type_name(typeid(Self)) + "Backward"; }
+      std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override {
+        std::vector<Tensor> all = Self::backward(context, std::move(gradients));
+        check(all.size() == sizeof...(Arguments), "function ", name(),
+              " returned an incorrect number of gradients (expected ", sizeof...(Arguments),
+              ", got ", all.size(), ")");
+        constexpr bool is_tensor[] = {std::is_same_v<std::remove_cvref_t<Arguments>, Tensor>...};
+        std::vector<Tensor> chosen;
+        for (size_t i = 0; i < all.size(); ++i) {
+          if (is_tensor[i]) chosen.push_back(std::move(all[i]));
+        }
+        return chosen;
+      }
+    };
+    std::vector<Tensor> inputs;
+    (add_tensor(inputs, arguments), ...);
+    auto node = Ref<FunctionNode>::adopt(new Made());
+    node->begin(std::move(inputs));
+    NoGrad guard;
+    auto result = Self::forward(node->context, std::forward<Arguments>(arguments)...);
+    if constexpr (std::is_same_v<decltype(result), Tensor>) {
+      std::vector<Tensor> results = {std::move(result)};
+      node->finish(node, results);
+      return results[0];
+    } else {
+      node->finish(node, result);
+      return result;
+    }
+  }
+
+ private:
+  template <class T>
+  static void add_tensor(std::vector<Tensor>& inputs, const T& argument) {
+    if constexpr (std::is_same_v<T, Tensor>) inputs.push_back(argument);
+  }
+};
+
+}  // namespace rushlight::autograd

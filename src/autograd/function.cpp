@@ -1,0 +1,168 @@
+// Custom functions: how what their forward returned becomes part of the graph.
+
+#include <rushlight/function.h>
+#include <rushlight/operators.h>
+
+#include <cxxabi.h>
+
+#include <algorithm>
+
+#include "autograd/saved_tensor.h"
+
+namespace rushlight::autograd {
+
+struct FunctionNode::Saved {
+  std::vector<SavedTensor> tensors;
+  CallSite site;
+};
+
+namespace {
+
+bool holds(const std::vector<Tensor>& list, const Tensor& tensor) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const Tensor& item) { return item.defined() && item.is_same(tensor); });
+}
+
+/// Another tensor over the same bytes, known as a view of `tensor`.
+Tensor view_as_itself(const Tensor& tensor) {
+  NoGrad guard;
+  return tensor.view_as(tensor);
+}
+
+}  // namespace
+
+std::string type_name(const std::type_info& type) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = text ? text : type.name();
+  std::free(text);
+  return name.substr(name.rfind(':') + 1);
+}
+
+FunctionNode::FunctionNode() { context.node_ = this; }
+FunctionNode::~FunctionNode() = default;
+
+bool FunctionNode::begin(std::vector<Tensor> inputs) {
+  inputs_ = std::move(inputs);
+  if (!grad_enabled()) return false;
+  for (const Tensor& input : inputs_) recorded_ |= input.defined() && input.requires_grad();
+  if (!recorded_) return false;
+  for (const Tensor& input : inputs_) {
+    edges_.push_back(input.defined() ? gradient_edge(input) : Edge());
+  }
+  return true;
+}
+
+void FunctionNode::finish(const Ref<FunctionNode>& self, std::vector<Tensor>& results) {
+  for (const Tensor& input : context.dirty_) {
+    check(holds(results, input),
+          "Some elements marked as dirty during the forward method were not returned as output. "
+          "The inputs that are modified inplace must all be outputs of the Function.");
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (holds(context.dirty_, results[i]) && results[i].impl()->is_view && results.size() > 1) {
+      fail(ErrorKind::Runtime,
+           "If your Function modifies inplace an input that is a view of another Tensor, your "
+           "Function cannot return more than one Tensor. This is not supported by the current "
+           "autograd engine. You should either make sure the input is not a view (using .clone() "
+           "for example) or make your Function only return one Tensor (potentially splitting it "
+           "into two Functions: one doing the inplace that returns a single Tensor and a second "
+           "one that does the other operations).");
+    }
+  }
+  for (size_t i = 0; i < results.size(); ++i) wrap_result(self, results[i], uint32_t(i));
+  if (recorded_) save(self);
+  inputs_.clear();
+  context.to_save_.clear();
+  context.dirty_.clear();
+  context.non_differentiable_.clear();
+}
+
+void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, uint32_t index) {
+  outputs.push_back(result.defined() ? Meta(result) : Meta());
+  if (!result.defined()) return;
+  bool is_input = holds(inputs_, result), is_dirty = holds(context.dirty_, result);
+  if (is_dirty && !result.impl()->inference) {
+    Version& version = result.impl()->version();
+    ++version.writes;
+    version.last_writer = "a custom Function";
+    version.site = current_call_site();
+  }
+  bool differentiable =
+      recorded_ && is_floating(result.dtype()) && !holds(context.non_differentiable_, result);
+  if (!differentiable) {
+    if (is_input && result.requires_grad())
+      result = result.detach();
+    else if (is_input && !is_dirty)
+      result = view_as_itself(result);
+    else if (!is_input && result.requires_grad() && !result.impl()->is_view)
+      result = result.detach();
+    return;
+  }
+  if (is_dirty) {
+    check(!(result.requires_grad() && result.is_leaf()),
+          "a leaf Variable that requires grad has been used in an in-place operation.");
+    if (result.impl()->is_view) check_in_place(result, "a custom Function");
+    result.impl()->is_view ? rebase_history(result, self) : set_history(result, self, index);
+    return;
+  }
+  if (is_input) result = view_as_itself(result);
+  if (result.impl()->is_view) result.impl()->autograd->view->origin = ViewOrigin::CustomFunction;
+  replace_history(result, self, index);
+}
+
+void FunctionNode::save(const Ref<FunctionNode>& self) {
+  if (context.to_save_.empty()) return;
+  saved_ = std::make_unique<Saved>();
+  saved_->site = current_call_site();
+  for (const Tensor& tensor : context.to_save_) {
+    bool is_result = tensor.defined() && tensor.grad_fn().get() == self.get();
+    saved_->tensors.push_back(is_result ? SavedTensor(tensor, metadata(tensor).output)
+                                        : SavedTensor(tensor));
+  }
+}
+
+std::vector<Tensor> FunctionNode::saved_tensors() const {
+  check(!released_,
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.");
+  std::vector<Tensor> tensors;
+  if (!saved_) return tensors;
+  std::string operation = name();
+  for (const SavedTensor& saved : saved_->tensors) {
+    tensors.push_back(saved.unpack({*this, operation, saved_->site}, true));
+  }
+  return tensors;
+}
+
+void FunctionNode::release_saved() {
+  if (!saved_) return;
+  released_ = true;
+  saved_.reset();
+}
+
+void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
+  std::vector<Tensor> gradients(arrived.begin(), arrived.end());
+  gradients.resize(outputs.size());
+  for (size_t i = 0; context.materialize_ && i < gradients.size(); ++i) {
+    if (!gradients[i].defined()) gradients[i] = zeros(Ints(outputs[i].shape), outputs[i].dtype);
+  }
+  std::vector<Tensor> made = run_backward(std::move(gradients));
+  check(made.size() == edges_.size(), "function ", name(),
+        " returned an incorrect number of gradients (expected ", edges_.size(), ", got ",
+        made.size(), ")");
+  computed.resize(edges_.size());
+  for (size_t i = 0; i < made.size(); ++i) {
+    if (!edges_[i] || !made[i].defined()) continue;
+    const Meta& meta = edges_[i].node->outputs[edges_[i].input];
+    computed[i] = fit_gradient(std::move(made[i]), meta, *this, i);
+  }
+}
+
+std::vector<Tensor> Context::get_saved_variables() const { return node_->saved_tensors(); }
+bool Context::needs_input_grad(size_t i) const { return node_->needs(i); }
+
+}  // namespace rushlight::autograd

@@ -1,0 +1,77 @@
+// Hooks: where they are kept. The engine runs them.
+
+#include <rushlight/autograd.h>
+
+#include <algorithm>
+
+#include "autograd/accumulate.h"
+
+namespace rushlight::autograd {
+
+namespace {
+
+/// Appends, and lets go of what has been removed, so that a loop that hooks and unhooks stays
+/// small.
+template <class T, class Removed>
+void append(std::vector<T>& list, T item, Removed removed) {
+  if (list.size() >= 4) list.erase(std::remove_if(list.begin(), list.end(), removed), list.end());
+  list.push_back(std::move(item));
+}
+
+template <class T>
+bool is_removed(const std::shared_ptr<T>& hook) {
+  return hook->removed();
+}
+
+}  // namespace
+
+NodeHooks& Node::own_hooks() {
+  if (!hooks) hooks = std::make_unique<NodeHooks>();
+  return *hooks;
+}
+
+void add_hook(const Tensor& tensor, std::shared_ptr<TensorHook> hook) {
+  check(tensor.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
+  auto add = [&](NodeHooks& hooks, uint32_t output) {
+    append(hooks.tensor, {output, std::move(hook)},
+           [](const NodeHooks::OnOutput& item) { return item.hook->removed(); });
+  };
+  if (Ref<Node> node = tensor.grad_fn())
+    add(node->own_hooks(), metadata(tensor).output);
+  else
+    with_leaf_hooks(tensor, [&](std::unique_ptr<NodeHooks>& hooks) {
+      if (!hooks) hooks = std::make_unique<NodeHooks>();
+      add(*hooks, 0);
+    });
+}
+
+void add_hook(const Tensor& leaf, std::shared_ptr<LeafHook> hook) {
+  check(leaf.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
+  check(leaf.is_leaf(), "post accumulate grad hooks cannot be registered on non-leaf tensors");
+  auto& hooks = metadata(leaf).leaf_hooks;
+  if (!hooks) hooks = std::make_unique<std::vector<std::shared_ptr<LeafHook>>>();
+  append(*hooks, std::move(hook), is_removed<LeafHook>);
+}
+
+void add_hook(Node& node, std::shared_ptr<PreHook> hook) {
+  append(node.own_hooks().pre, std::move(hook), is_removed<PreHook>);
+}
+
+void add_hook(Node& node, std::shared_ptr<PostHook> hook) {
+  append(node.own_hooks().post, std::move(hook), is_removed<PostHook>);
+}
+
+void retain_grad(const Tensor& tensor) {
+  check(tensor.requires_grad(), "can't retain_grad on Tensor that has requires_grad=False");
+  Ref<Node> node = tensor.grad_fn();
+  if (!node || retains_grad(tensor)) return;
+  Metadata& meta = metadata(tensor);
+  meta.retained = std::make_shared<Tensor>(std::move(meta.grad));
+  node->own_hooks().retained.push_back({meta.output, meta.retained});
+}
+
+bool retains_grad(const Tensor& tensor) {
+  return tensor.impl()->autograd && tensor.impl()->autograd->retained;
+}
+
+}  // namespace rushlight::autograd

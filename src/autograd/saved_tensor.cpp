@@ -1,0 +1,156 @@
+#include "autograd/saved_tensor.h"
+
+#include <rushlight/operators.h>
+
+namespace rushlight::autograd {
+
+namespace {
+
+struct HookStack {
+  std::vector<std::shared_ptr<SavedTensorHooks>> hooks;
+  std::string forbidden;
+};
+
+HookStack& hook_stack() {
+  static thread_local HookStack stack;
+  return stack;
+}
+thread_local bool t_hooked = false;
+
+/// The same bytes, without history.
+Tensor alias_of(const Tensor& tensor) {
+  TensorImpl* impl = tensor.impl();
+  Tensor alias = make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
+  alias.impl()->own_version = impl->own_version;
+  alias.impl()->device = impl->device;
+  return alias;
+}
+
+std::string place(const CallSite& site) {
+  if (!site.code || !call_site_source) return "";
+  std::string text = call_site_source->describe(site);
+  return text.empty() ? "" : " (" + text + ")";
+}
+
+}  // namespace
+
+void push_saved_tensor_hooks(std::shared_ptr<SavedTensorHooks> hooks) {
+  HookStack& stack = hook_stack();
+  check(stack.forbidden.empty(), stack.forbidden);
+  stack.hooks.push_back(std::move(hooks));
+  t_hooked = true;
+}
+
+void pop_saved_tensor_hooks() {
+  HookStack& stack = hook_stack();
+  if (!stack.hooks.empty()) stack.hooks.pop_back();
+  t_hooked = !stack.hooks.empty();
+}
+
+void forbid_saved_tensor_hooks(std::string message) {
+  HookStack& stack = hook_stack();
+  check(message.empty() || stack.hooks.empty(), message);
+  stack.forbidden = std::move(message);
+}
+
+const std::string& saved_tensor_hooks_forbidden() { return hook_stack().forbidden; }
+
+struct SavedTensor::Packed {
+  std::shared_ptr<SavedTensorHooks> hooks;
+  std::shared_ptr<void> data;
+  Edge edge;  // to which the gradient of what was saved flows
+};
+
+SavedTensor::SavedTensor(SavedTensor&&) noexcept = default;
+SavedTensor& SavedTensor::operator=(SavedTensor&&) noexcept = default;
+SavedTensor::~SavedTensor() = default;
+
+SavedTensor::SavedTensor(const Tensor& tensor) {
+  if (!tensor.defined()) return;
+  TensorImpl* impl = tensor.impl();
+  check(!impl->inference,
+        "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+        "inference mode in computation tracked by autograd. To work around this, you can make a "
+        "clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
+        "`torch.inference_mode()`.");
+  if (t_hooked && !impl->wrapped_number) [[unlikely]]
+    return pack(tensor);
+  tensor_ = tensor;
+  writes_ = impl->version().writes;
+}
+
+SavedTensor::SavedTensor(const Tensor& result, uint32_t output) : output_(int32_t(output)) {
+  if (!result.defined()) return;
+  if (t_hooked) [[unlikely]]
+    return pack(result);
+  tensor_ = alias_of(result);
+  writes_ = result.impl()->version().writes;
+}
+
+void SavedTensor::pack(const Tensor& tensor) {
+  std::shared_ptr<SavedTensorHooks> hooks = hook_stack().hooks.back();
+  packed_ = std::make_unique<Packed>();
+  if (output_ < 0) packed_->edge = gradient_edge(tensor);
+  NoGrad guard;
+  uint32_t writes = tensor.impl()->version().writes;
+  packed_->data = hooks->pack(alias_of(tensor));
+  check(writes == tensor.impl()->version().writes,
+        "A saved tensor pack hook is modifying its input in place. Tensors provided as input to "
+        "pack hook can not be modified by in-place operations as this can lead to unexpected "
+        "side-effects. Please open an issue if you need to perform in-place operations on the "
+        "input to a pack hook.");
+  packed_->hooks = std::move(hooks);
+}
+
+Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
+  Tensor tensor = tensor_;
+  Edge edge;
+  if (packed_) [[unlikely]] {
+    tensor = alias_of(packed_->hooks->unpack(packed_->data));
+    edge = packed_->edge;
+  } else {
+    if (!tensor.defined()) return tensor;
+    if (tensor.impl()->version().writes != writes_) [[unlikely]]
+      blame(saver);
+  }
+  if (!with_history) return tensor;
+  if (output_ >= 0) {
+    edge = {Ref<Node>::share(const_cast<Node*>(&saver.node)), uint32_t(output_)};
+    if (!packed_) tensor = alias_of(tensor);
+  }
+  if (edge) set_history(tensor, edge.node, edge.input);
+  return tensor;
+}
+
+void SavedTensor::blame(const Saver& saver) const {
+  const Version& version = tensor_.impl()->version();
+  Ref<Node> creator;
+  uint32_t index = uint32_t(output_);
+  if (output_ >= 0) {
+    creator = Ref<Node>::share(const_cast<Node*>(&saver.node));
+  } else {
+    creator = tensor_.grad_fn();
+    if (creator) index = metadata(tensor_).output;
+  }
+  std::string origin;
+  if (creator) {
+    std::string name = creator->name();
+    origin = ", which is output " + std::to_string(index) + " of " +
+             name.substr(0, name.rfind("Backward")) + ",";
+  }
+  fail(ErrorKind::Runtime,
+       "one of the variables needed for gradient computation has been modified by an inplace "
+       "operation: [torch.",
+       info(tensor_.dtype()).legacy, "Tensor ", to_string(tensor_.shape()), "]", origin,
+       " is at version ", version.writes, "; expected version ", writes_, " instead. Hint: `",
+       saver.operation, "`", place(saver.site), " saved its ", output_ >= 0 ? "result" : "input",
+       " for backward, but `", version.last_writer ? version.last_writer : "a write", "`",
+       place(version.site), " changed it since.");
+}
+
+void SavedTensor::reset() {
+  tensor_ = Tensor();
+  packed_.reset();
+}
+
+}  // namespace rushlight::autograd

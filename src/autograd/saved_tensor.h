@@ -1,0 +1,43 @@
+#pragma once
+// A tensor that is kept for backward: checked for changes when it is used, packed if hooks ask.
+
+#include <rushlight/autograd.h>
+
+namespace rushlight::autograd {
+
+/// Who saved a tensor, for the error that names the culprit.
+struct Saver {
+  const Node& node;
+  std::string_view operation;
+  const CallSite& site;
+};
+
+class SavedTensor {
+ public:
+  SavedTensor() = default;
+  /// Saves an input of the node.
+  explicit SavedTensor(const Tensor& tensor);
+  /// Saves result number `output` of the node, without holding the node.
+  SavedTensor(const Tensor& result, uint32_t output);
+  SavedTensor(SavedTensor&&) noexcept;
+  SavedTensor& operator=(SavedTensor&&) noexcept;
+  ~SavedTensor();
+
+  bool defined() const { return packed_ || tensor_.defined(); }
+  /// The tensor as it was; with its history if `with_history` (a result's otherwise has none).
+  /// Throws PyTorch's error, naming both operations, if its bytes have changed since.
+  Tensor unpack(const Saver& saver, bool with_history) const;
+  void reset();
+
+ private:
+  struct Packed;
+  void pack(const Tensor& tensor);
+  [[noreturn]] void blame(const Saver& saver) const;
+
+  Tensor tensor_;
+  uint32_t writes_ = 0;
+  int32_t output_ = -1;  // which result of its node it is; -1: an input
+  std::unique_ptr<Packed> packed_;
+};
+
+}  // namespace rushlight::autograd
