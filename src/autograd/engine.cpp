@@ -25,7 +25,7 @@ thread_local Task* t_task = nullptr;
 thread_local Node* t_running = nullptr;
 
 struct State {
-  Node* node;
+  Node* node = nullptr;
   uint32_t dependencies = 0;  // edges into the node that have not delivered yet
   int32_t target = -1;        // the first of its targets
   bool needed = true;
@@ -117,7 +117,7 @@ uint32_t Task::state(Node* node) {
     auto [found, inserted] = index_.try_emplace(node, uint32_t(states_.size()));
     if (!inserted) return found->second;
   }
-  states_.push_back({node});
+  states_.emplace_back().node = node;
   return uint32_t(states_.size() - 1);
 }
 

@@ -55,16 +55,6 @@ void forbid_saved_tensor_hooks(std::string message) {
 
 const std::string& saved_tensor_hooks_forbidden() { return hook_stack().forbidden; }
 
-struct SavedTensor::Packed {
-  std::shared_ptr<SavedTensorHooks> hooks;
-  std::shared_ptr<void> data;
-  Edge edge;  // to which the gradient of what was saved flows
-};
-
-SavedTensor::SavedTensor(SavedTensor&&) noexcept = default;
-SavedTensor& SavedTensor::operator=(SavedTensor&&) noexcept = default;
-SavedTensor::~SavedTensor() = default;
-
 SavedTensor::SavedTensor(const Tensor& tensor) {
   if (!tensor.defined()) return;
   TensorImpl* impl = tensor.impl();
@@ -73,16 +63,20 @@ SavedTensor::SavedTensor(const Tensor& tensor) {
         "inference mode in computation tracked by autograd. To work around this, you can make a "
         "clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
         "`torch.inference_mode()`.");
-  if (t_hooked && !impl->wrapped_number) [[unlikely]]
-    return pack(tensor);
+  if (t_hooked && !impl->wrapped_number) [[unlikely]] {
+    pack(tensor);
+    return;
+  }
   tensor_ = tensor;
   writes_ = impl->version().writes;
 }
 
 SavedTensor::SavedTensor(const Tensor& result, uint32_t output) : output_(int32_t(output)) {
   if (!result.defined()) return;
-  if (t_hooked) [[unlikely]]
-    return pack(result);
+  if (t_hooked) [[unlikely]] {
+    pack(result);
+    return;
+  }
   tensor_ = alias_of(result);
   writes_ = result.impl()->version().writes;
 }

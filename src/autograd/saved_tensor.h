@@ -19,9 +19,6 @@ class SavedTensor {
   explicit SavedTensor(const Tensor& tensor);
   /// Saves result number `output` of the node, without holding the node.
   SavedTensor(const Tensor& result, uint32_t output);
-  SavedTensor(SavedTensor&&) noexcept;
-  SavedTensor& operator=(SavedTensor&&) noexcept;
-  ~SavedTensor();
 
   bool defined() const { return packed_ || tensor_.defined(); }
   /// The tensor as it was; with its history if `with_history` (a result's otherwise has none).
@@ -30,7 +27,11 @@ class SavedTensor {
   void reset();
 
  private:
-  struct Packed;
+  struct Packed {
+    std::shared_ptr<SavedTensorHooks> hooks;
+    std::shared_ptr<void> data;
+    Edge edge;  // to which the gradient of what was saved flows
+  };
   void pack(const Tensor& tensor);
   [[noreturn]] void blame(const Saver& saver) const;
 

@@ -3,6 +3,8 @@
 #include <map>
 
 #include "autograd/accumulate.h"
+#include "ops/op_node.h"
+#include "python/hooks.h"
 #include "python/node_type.h"
 
 namespace rushlight::python {
@@ -17,7 +19,10 @@ PyObject* name(PyObject* self, PyObject*) {
 
 PyObject* node_repr(PyObject* self) {
   return guarded([&] {
-    return PyUnicode_FromFormat("<%s object at %p>", node_of(self).name().c_str(), self);
+    std::string text = Py_TYPE(self)->tp_name;
+    constexpr std::string_view kPlain = "builtins.";
+    if (text.starts_with(kPlain)) text = text.substr(kPlain.size());
+    return PyUnicode_FromFormat("<%s object at %p>", text.c_str(), self);
   });
 }
 
@@ -35,17 +40,78 @@ PyObject* next_functions(PyObject* self, void*) {
   });
 }
 
-PyObject* variable(PyObject* self, void*) {
-  auto* node = dynamic_cast<autograd::AccumulateGrad*>(&node_of(self));
-  if (node) return wrap(node->leaf());
-  PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute 'variable'",
-               node_of(self).name().c_str());
+PyObject* register_hook(PyObject* self, PyObject* function) {
+  return guarded([&] { return add_node_hook(node_of(self), function); });
+}
+PyObject* register_prehook(PyObject* self, PyObject* function) {
+  return guarded([&] { return add_node_prehook(node_of(self), function); });
+}
+
+PyObject* metadata(PyObject* self, void*) {
+  return guarded([&] { return Py_NewRef(node_metadata(node_of(self))); });
+}
+
+PyObject* requires_grad(PyObject*, void*) { return Py_NewRef(Py_True); }
+
+PyObject* sequence_number(PyObject* self, PyObject*) {
+  return PyLong_FromUnsignedLongLong(node_of(self).sequence());
+}
+
+/// What was saved under this name: "_saved_self", "_saved_result", "_saved_dim" …; null: nothing.
+PyObject* saved_attribute(const OpNode& node, std::string_view name) {
+  const OpInfo& info = *node.op.info;
+  if (name == "self") name = "input";
+  const auto& parameters = info.schema.parameters;
+  for (size_t k = 0; k < info.saved.size(); ++k) {
+    const OpInfo::Saved& entry = info.saved[k];
+    std::string_view saved = !entry.is_result ? parameters[entry.index].name
+                             : info.schema.returns[entry.index].name.empty()
+                                 ? std::string_view("result")
+                                 : info.schema.returns[entry.index].name;
+    if (saved == name) return wrap(node.unpack_entry(k, true));
+  }
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Value& value = node.arguments[i];
+    if (parameters[i].name != name) continue;
+    if (value.is_number()) return wrap(value.scalar());
+    if (value.kind() == Value::Kind::Ints) {
+      Object tuple = checked(PyTuple_New(Py_ssize_t(value.ints().size())));
+      for (size_t j = 0; j < value.ints().size(); ++j) {
+        PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(j), PyLong_FromLongLong(value.ints()[j]));
+      }
+      return tuple.release();
+    }
+    if (value.is_none() && node.first_edge[i] == node.first_edge[i + 1]) return Py_NewRef(Py_None);
+  }
   return nullptr;
+}
+
+PyObject* get_attribute(PyObject* self, PyObject* name) {
+  PyObject* found = PyObject_GenericGetAttr(self, name);
+  if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
+  const char* text = PyUnicode_AsUTF8(name);
+  constexpr std::string_view kPrefix = "_saved_";
+  autograd::Node& node = node_of(self);
+  if (auto* leaf = dynamic_cast<autograd::AccumulateGrad*>(&node); leaf && std::string_view(text) == "variable") {
+    PyErr_Clear();
+    return wrap(leaf->leaf());
+  }
+  auto* recorded = dynamic_cast<const OpNode*>(&node);
+  if (!recorded || !std::string_view(text).starts_with(kPrefix)) return nullptr;
+  PyErr_Clear();
+  return guarded([&]() -> PyObject* {
+    PyObject* saved = saved_attribute(*recorded, text + kPrefix.size());
+    if (!saved && !PyErr_Occurred()) {
+      PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", node.name().c_str(), text);
+    }
+    return saved;
+  });
 }
 
 void node_dealloc(PyObject* self) {
   auto* object = reinterpret_cast<NodeObject*>(self);
   PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
   object->node->python = nullptr;
   object->node.~Ref();
   Py_XDECREF(object->dict);
@@ -53,20 +119,45 @@ void node_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyMethodDef methods[] = {{"name", name, METH_NOARGS, "Name of the node, as 'MulBackward0'."}, {}};
+int node_traverse(PyObject* self, visitproc visit, void* arg) {
+  auto* object = reinterpret_cast<NodeObject*>(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(object->dict);
+  if (!object->node || object->node->use_count() != 1) return 0;
+  return visit_hooks(object->node->hooks.get(), visit, arg);
+}
+
+int node_clear(PyObject* self) {
+  auto* object = reinterpret_cast<NodeObject*>(self);
+  if (!object->node || object->node->use_count() != 1) return 0;
+  auto hooks = std::move(object->node->hooks);
+  return 0;
+}
+
+PyMethodDef methods[] = {
+    {"name", name, METH_NOARGS, "Name of the node, as 'MulBackward0'."},
+    {"_register_hook", register_hook, METH_O, nullptr},
+    {"_register_prehook", register_prehook, METH_O, nullptr},
+    {"_sequence_nr", sequence_number, METH_NOARGS, "The order in which nodes were recorded."},
+    {}};
 PyGetSetDef attributes[] = {
     {"next_functions", next_functions, nullptr,
      "Where gradients flow on: a pair (node, input number) an input.", nullptr},
-    {"variable", variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
+    {"metadata", metadata, nullptr, "A dict that stays with the node.", nullptr},
+    {"requires_grad", requires_grad, nullptr, nullptr, nullptr},
     {}};
 PyType_Slot slots[] = {{Py_tp_dealloc, (void*)node_dealloc},
+                       {Py_tp_traverse, (void*)node_traverse},
+                       {Py_tp_clear, (void*)node_clear},
                        {Py_tp_repr, (void*)node_repr},
+                       {Py_tp_getattro, (void*)get_attribute},
                        {Py_tp_methods, methods},
                        {Py_tp_getset, attributes},
                        {Py_tp_doc, (void*)"A recorded operation."},
                        {0, nullptr}};
 PyType_Spec spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                        Py_TPFLAGS_DISALLOW_INSTANTIATION,
                     slots};
 
 /// The class of nodes of this name.
@@ -74,9 +165,13 @@ PyTypeObject* class_of(const std::string& name) {
   static std::map<std::string, PyTypeObject*> classes;
   PyTypeObject*& type = classes[name];
   if (!type) {
-    PyType_Slot empty[] = {{0, nullptr}};
+    PyType_Slot same[] = {{Py_tp_dealloc, (void*)node_dealloc},
+                          {Py_tp_traverse, (void*)node_traverse},
+                          {Py_tp_clear, (void*)node_clear},
+                          {0, nullptr}};
     PyType_Spec named = {(new std::string("builtins." + name))->c_str(), sizeof(NodeObject), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, empty};
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                         same};
     type = (PyTypeObject*)PyType_FromSpecWithBases(&named, (PyObject*)g_node_type);
     if (!type) throw PythonError();
   }
@@ -87,7 +182,7 @@ PyTypeObject* class_of(const std::string& name) {
 
 PyObject* wrap(const Ref<autograd::Node>& node) {
   if (!node) return Py_NewRef(Py_None);
-  if (node->python) return Py_NewRef(static_cast<PyObject*>(node->python));
+  if (node->python) return take_function_object(*node);
   PyTypeObject* type = class_of(node->name());
   PyObject* object = type->tp_alloc(type, 0);
   if (!object) return nullptr;

@@ -80,27 +80,40 @@ inline void checked(int status) {
   if (status < 0) throw PythonError();
 }
 
+/// While this thread runs without the GIL: where it let go of it.
+extern thread_local CallSite without_gil_site;
+
 class WithGil {
  public:
-  WithGil() : state_(PyGILState_Ensure()) {}
-  ~WithGil() { PyGILState_Release(state_); }
+  WithGil() : state_(PyGILState_Ensure()), site_(std::exchange(without_gil_site, {})) {}
+  ~WithGil() {
+    without_gil_site = site_;
+    PyGILState_Release(state_);
+  }
   WithGil(const WithGil&) = delete;
 
  private:
   PyGILState_STATE state_;
+  CallSite site_;
 };
 
 /// Lets other Python threads run until the end of the scope, if `release`.
 class WithoutGil {
  public:
-  explicit WithoutGil(bool release = true) : state_(release ? PyEval_SaveThread() : nullptr) {}
+  explicit WithoutGil(bool release = true) {
+    if (!release) return;
+    without_gil_site = autograd::current_call_site();
+    state_ = PyEval_SaveThread();
+  }
   ~WithoutGil() {
-    if (state_) PyEval_RestoreThread(state_);
+    if (!state_) return;
+    PyEval_RestoreThread(state_);
+    without_gil_site = {};
   }
   WithoutGil(const WithoutGil&) = delete;
 
  private:
-  PyThreadState* state_;
+  PyThreadState* state_ = nullptr;
 };
 
 // -- Tensors (tensor_type.cpp) -------------------------------------------------------------------

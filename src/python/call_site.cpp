@@ -1,0 +1,94 @@
+// Where in the Python program an operation was called: a code object and an instruction, turned
+// into a file and a line only when an error asks.
+
+#include "python/hooks.h"
+
+namespace rushlight::python {
+
+thread_local CallSite without_gil_site;
+
+namespace {
+
+/// Stands for a code object, and outlives it.
+struct CodeRecord {
+  PyCodeObject* code;  // null once it is gone
+};
+
+Py_ssize_t g_extra = -1;  // the slot of code objects that holds their record
+
+void code_gone(void* record) { static_cast<CodeRecord*>(record)->code = nullptr; }
+
+#if PY_VERSION_HEX >= 0x030C0000
+Py_ssize_t request_extra() { return PyUnstable_Eval_RequestCodeExtraIndex(code_gone); }
+int get_extra(PyObject* code, void** extra) {
+  return PyUnstable_Code_GetExtra(code, g_extra, extra);
+}
+int set_extra(PyObject* code, void* extra) {
+  return PyUnstable_Code_SetExtra(code, g_extra, extra);
+}
+#else
+Py_ssize_t request_extra() { return _PyEval_RequestCodeExtraIndex(code_gone); }
+int get_extra(PyObject* code, void** extra) { return _PyCode_GetExtra(code, g_extra, extra); }
+int set_extra(PyObject* code, void* extra) { return _PyCode_SetExtra(code, g_extra, extra); }
+#endif
+
+int instruction_of(PyFrameObject* frame) {
+#if PY_VERSION_HEX >= 0x030B0000
+  return PyFrame_GetLasti(frame);
+#else
+  return frame->f_lasti * 2;  // counted in instructions of two bytes
+#endif
+}
+
+CodeRecord* record_of(PyCodeObject* code) {
+  // Most calls come from the code that the last one came from.
+  static PyCodeObject* last_code = nullptr;
+  static CodeRecord* last = nullptr;
+  if (last && last_code == code && last->code == code) return last;
+  void* extra = nullptr;
+  auto* object = reinterpret_cast<PyObject*>(code);
+  if (get_extra(object, &extra) == 0 && !extra) {
+    extra = new CodeRecord{code};
+    if (set_extra(object, extra) != 0) {
+      delete static_cast<CodeRecord*>(extra);
+      extra = nullptr;
+    }
+  }
+  if (PyErr_Occurred()) PyErr_Clear();
+  last_code = code;
+  return last = static_cast<CodeRecord*>(extra);
+}
+
+CallSite current() noexcept {
+  if (without_gil_site.code) return without_gil_site;
+  if (!PyGILState_Check()) return {};
+  PyFrameObject* frame = PyEval_GetFrame();
+  if (!frame) return {};
+  PyCodeObject* code = PyFrame_GetCode(frame);
+  CallSite site{record_of(code), instruction_of(frame)};
+  Py_DECREF(code);
+  return site;
+}
+
+std::string describe(const CallSite& site) {
+  WithGil gil;
+  PyCodeObject* code = static_cast<const CodeRecord*>(site.code)->code;
+  if (!code) return "";
+  const char* file = PyUnicode_AsUTF8(code->co_filename);
+  if (!file) {
+    PyErr_Clear();
+    return "";
+  }
+  return std::string(file) + ":" + std::to_string(PyCode_Addr2Line(code, site.instruction));
+}
+
+constexpr autograd::CallSiteSource kSource = {current, describe};
+
+}  // namespace
+
+void add_call_sites() {
+  g_extra = request_extra();
+  if (g_extra >= 0) autograd::set_call_site_source(&kSource);
+}
+
+}  // namespace rushlight::python
