@@ -266,6 +266,10 @@ bool anomaly_checks_nan();
 void set_anomaly_enabled(bool enabled, bool check_nan = true);
 /// The node that this thread's backward is running; null outside of it.
 Node* running_node();
+/// Number of the pass that this thread's backward is in; 0 outside of one.
+uint32_t running_pass();
+/// Whether that pass runs this node.
+bool pass_runs(const Node& node);
 
 // Views and in-place changes (view.cpp).
 
@@ -279,6 +283,9 @@ void check_inference_write(const Tensor& tensor);
 void rebase_history(const Tensor& tensor, const Ref<Node>& node);
 /// The operation `node` has changed the shape of `tensor`, and no bytes.
 void replace_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output = 0);
+
+/// Takes `tensor` out of the graph: it becomes a leaf. Throws if it is a view.
+void detach_(const Tensor& tensor);
 
 // Modes.
 
@@ -342,8 +349,9 @@ struct BackwardOptions {
 std::vector<Tensor> run_backward(std::vector<Root> roots, std::span<const Edge> targets,
                                  bool accumulate, const BackwardOptions& options);
 
-/// The roots of a pass: each tensor with its gradient (undefined: 1 for a single element).
-std::vector<Root> make_roots(Tensors roots, Tensors gradients);
+/// The root of a pass at element `i` of the user's list; an undefined gradient stands for 1, where
+/// there is one element. Throws if the tensor requires none, or the gradient does not fit.
+Root make_root(const Tensor& tensor, const Tensor& gradient, size_t i);
 
 /// The gradients of `roots`, weighted by `gradients` (undefined: 1 for a single element), are
 /// added to the leaves' grad. With `inputs`, only to those.
@@ -356,6 +364,8 @@ std::vector<Tensor> grad(Tensors outputs, Tensors inputs, Tensors grad_outputs =
                          std::optional<bool> retain_graph = {}, bool create_graph = false,
                          bool allow_unused = false);
 
+/// Warns, once, that backward(create_graph=True) makes reference cycles.
+void warn_of_cycle();
 /// Throws what `grad` throws for an input that was not used.
 [[noreturn]] void refuse_unused(size_t index);
 

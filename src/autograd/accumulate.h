@@ -25,6 +25,9 @@ void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHo
 /// Adds `gradient` to `sum`: in place where nobody else can see the bytes of `sum`.
 void add_gradient(Tensor& sum, Tensor gradient);
 
+/// Whether this thread's pass runs only what some targets need.
+bool pass_is_restricted();
+
 /// The handler of anomaly mode; null if there is none.
 const AnomalyHandler* anomaly_handler();
 

@@ -76,6 +76,9 @@ class Task {
   /// Only paths to targets are run. What arrives there is kept, or goes on into the leaf.
   void add_target(const Edge& edge, size_t slot, bool accumulate);
   void run(std::vector<Root>& roots, std::vector<Tensor>* captured);
+  uint32_t number() const { return number_; }
+  bool is_restricted() const { return restricted_; }
+  bool runs(const Node& node) const;
   bool needs(Node* node) { return !restricted_ || leads_on(states_[state(node)]); }
 
  private:
@@ -119,6 +122,16 @@ uint32_t Task::state(Node* node) {
   }
   states_.emplace_back().node = node;
   return uint32_t(states_.size() - 1);
+}
+
+bool Task::runs(const Node& node) const {
+  const State* found = nullptr;
+  if (marks_) {
+    if (node.mark_ >> 32 == number_) found = &states_[uint32_t(node.mark_)];
+  } else if (auto at = index_.find(const_cast<Node*>(&node)); at != index_.end()) {
+    found = &states_[at->second];
+  }
+  return found && found->visited && (!restricted_ || leads_on(*found));
 }
 
 void Task::add_target(const Edge& edge, size_t slot, bool accumulate) {
@@ -265,6 +278,9 @@ void set_anomaly_enabled(bool enabled, bool check_nan) {
 }
 const AnomalyHandler* anomaly_handler() { return g_anomaly_handler; }
 Node* running_node() { return t_running; }
+uint32_t running_pass() { return t_task ? t_task->number() : 0; }
+bool pass_is_restricted() { return t_task && t_task->is_restricted(); }
+bool pass_runs(const Node& node) { return t_task && t_task->runs(node); }
 
 void Task::apply(Node* node, Gradients& gradients, Gradients& computed) {
   struct Running {
@@ -357,6 +373,27 @@ Tensor root_gradient(const Tensor& root, const Tensor& given, size_t i) {
   return given.dtype() == root.dtype() ? given : given.to(root.dtype());
 }
 
+std::vector<Edge> target_edges(Tensors inputs) {
+  std::vector<Edge> edges;
+  for (const Tensor& input : inputs) {
+    check(input.requires_grad(), "One of the differentiated Tensors does not require grad");
+    edges.push_back(gradient_edge(input));
+  }
+  return edges;
+}
+
+std::vector<Root> make_roots(Tensors roots, Tensors gradients) {
+  check(gradients.empty() || gradients.size() == roots.size(), "got ", roots.size(),
+        " tensors and ", gradients.size(), " gradients");
+  std::vector<Root> made;
+  for (size_t i = 0; i < roots.size(); ++i) {
+    made.push_back(make_root(roots[i], gradients.empty() ? Tensor() : gradients[i], i));
+  }
+  return made;
+}
+
+}  // namespace
+
 void warn_of_cycle() {
   static std::atomic<bool> warned{false};
   if (warned.exchange(true)) return;
@@ -367,30 +404,10 @@ void warn_of_cycle() {
       ".grad fields of your parameters to None after use to break the cycle and avoid the leak.");
 }
 
-std::vector<Edge> target_edges(Tensors inputs) {
-  std::vector<Edge> edges;
-  for (const Tensor& input : inputs) {
-    check(input.requires_grad(), "One of the differentiated Tensors does not require grad");
-    edges.push_back(gradient_edge(input));
-  }
-  return edges;
-}
-
-}  // namespace
-
-std::vector<Root> make_roots(Tensors roots, Tensors gradients) {
-  check(gradients.empty() || gradients.size() == roots.size(), "got ", roots.size(),
-        " tensors and ", gradients.size(), " gradients");
-  std::vector<Root> made;
-  made.reserve(roots.size());
-  for (size_t i = 0; i < roots.size(); ++i) {
-    Tensor gradient = root_gradient(roots[i], gradients.empty() ? Tensor() : gradients[i], i);
-    Edge edge = gradient_edge(roots[i]);
-    check(bool(edge), "element ", i,
-          " of tensors does not require grad and does not have a grad_fn");
-    made.push_back({std::move(edge), std::move(gradient)});
-  }
-  return made;
+Root make_root(const Tensor& tensor, const Tensor& gradient, size_t i) {
+  Edge edge = gradient_edge(tensor);
+  check(bool(edge), "element ", i, " of tensors does not require grad and does not have a grad_fn");
+  return {std::move(edge), root_gradient(tensor, gradient, i)};
 }
 
 std::vector<Tensor> run_backward(std::vector<Root> roots, std::span<const Edge> targets,

@@ -4,6 +4,7 @@
 #include <rushlight/operators.h>
 
 #include "autograd/accumulate.h"
+#include "core/inference.h"
 #include "runtime/allocator.h"
 
 namespace rushlight {
@@ -13,7 +14,6 @@ namespace autograd {
 namespace {
 
 thread_local bool t_grad_enabled = true;
-thread_local bool t_inference_enabled = false;
 
 /// After an in-place change the gradient to retain is that of the changed tensor.
 void move_retained(Metadata& meta, Node& node, uint32_t output) {
@@ -27,8 +27,8 @@ void move_retained(Metadata& meta, Node& node, uint32_t output) {
 
 bool grad_enabled() { return t_grad_enabled; }
 void set_grad_enabled(bool enabled) { t_grad_enabled = enabled; }
-bool inference_enabled() { return t_inference_enabled; }
-void set_inference_enabled(bool enabled) { t_inference_enabled = enabled; }
+bool inference_enabled() { return inference_mode; }
+void set_inference_enabled(bool enabled) { inference_mode = enabled; }
 
 void* Metadata::operator new(size_t bytes) { return allocate(bytes); }
 void Metadata::operator delete(void* block, size_t bytes) noexcept { deallocate(block, bytes); }
@@ -54,6 +54,20 @@ void set_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output) {
   tensor.impl()->requires_grad = true;
 }
 
+void detach_(const Tensor& tensor) {
+  check(!tensor.impl()->is_view,
+        "Can't detach views in-place. Use detach() instead. If you are using "
+        "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, "
+        "gradients are views of DDP buckets, and hence detach_() cannot be called on these "
+        "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+        "torch/optim/optimizer.py as the solution.");
+  tensor.impl()->requires_grad = false;
+  if (Metadata* meta = tensor.impl()->autograd) {
+    meta->grad_fn = nullptr;
+    meta->output = 0;
+  }
+}
+
 }  // namespace autograd
 
 TensorImpl::~TensorImpl() { delete autograd; }
@@ -66,7 +80,7 @@ const Tensor& Tensor::requires_grad_(bool value) const {
         "variable in a subgraph that doesn't require differentiation use var_no_grad = "
         "var.detach().");
   check(!value || is_floating(dtype()),
-        "only Tensors of floating point and complex dtype can require gradients");
+        "only Tensors of floating point dtype can require gradients");
   check(!value || !impl_->inference || autograd::inference_enabled(),
         "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
   if (!is_leaf()) return *this;

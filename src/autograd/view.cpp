@@ -141,12 +141,9 @@ void check_in_place(const Tensor& tensor, const char*) {
   TensorImpl* impl = tensor.impl();
   if (impl->is_view) {
     const ViewInfo& view = *impl->autograd->view;
+    if (view.origin != ViewOrigin::Default) refuse(*impl->autograd, view.origin, kModified);
     check(!(view.base.requires_grad() && view.base.is_leaf()),
           "a view of a leaf Variable that requires grad is being used in an in-place operation.");
-    if (view.origin != ViewOrigin::Default) {
-      tensor.grad_fn();
-      refuse(*impl->autograd, view.origin, kModified);
-    }
   }
   check(!(impl->requires_grad && tensor.is_leaf()),
         "a leaf Variable that requires grad is being used in an in-place operation.");
@@ -171,7 +168,10 @@ void replace_history(const Tensor& tensor, const Ref<Node>& node, uint32_t outpu
 
 }  // namespace autograd
 
-bool Tensor::view_requires_grad() const { return bool(grad_fn()); }
+bool Tensor::view_requires_grad() const {
+  // Also where the view was made under no_grad and has no history of its own.
+  return impl_->autograd->view->base.requires_grad() || bool(grad_fn());
+}
 
 Ref<autograd::Node> Tensor::grad_fn() const {
   autograd::Metadata* meta = impl_->autograd;
@@ -181,7 +181,7 @@ Ref<autograd::Node> Tensor::grad_fn() const {
     uint32_t writes = impl_->version().writes;
     bool stale = view.version != writes && (meta->grad_fn || view.base.requires_grad());
     if (stale) {
-      if (meta->grad_fn && view.origin != autograd::ViewOrigin::Default) {
+      if (view.origin != autograd::ViewOrigin::Default) {
         autograd::refuse(*meta, view.origin,
                          "its base or another view of its base has been modified inplace");
       }

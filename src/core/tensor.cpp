@@ -1,10 +1,13 @@
 #include <rushlight/tensor.h>
 
+#include "core/inference.h"
 #include "runtime/allocator.h"
 
 #include <cstdio>
 
 namespace rushlight {
+
+constinit thread_local bool inference_mode = false;
 
 namespace {
 
@@ -25,12 +28,14 @@ void TensorImpl::operator delete(void* block) noexcept { deallocate(block, sizeo
 TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
                        std::span<const int64_t> strides, int64_t offset)
     : storage(std::move(storage)), shape(shape), strides(strides), offset(offset), dtype(dtype) {
+  inference = inference_mode;
   update_layout();
 }
 
 TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
                        int64_t elements)
     : storage(std::move(storage)), shape(shape), elements(elements), dtype(dtype) {
+  inference = inference_mode;
   strides.resize_uninitialized(shape.size());
   int64_t step = 1;
   for (size_t i = shape.size(); i-- > 0; step *= std::max<int64_t>(shape[i], 1)) strides[i] = step;

@@ -164,7 +164,10 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
         break;
       case Value::Kind::Scalars:
       case Value::Kind::Generator: arguments.push_back(Value()); break;
-      default: arguments.push_back(value);
+      default:
+        // A number in the place of a tensor has an edge too, along which nothing flows.
+        if (info.schema.parameters[i].type == Type::TensorOrScalar) add_edge(Tensor());
+        arguments.push_back(value);
     }
   }
   first_edge.push_back(uint16_t(edges_.size()));
@@ -300,7 +303,7 @@ bool Backward::given(Name name) const {
 
 bool Backward::is_tensor(Name name) const {
   size_t index = size_t(node_.op.info->schema.find(name));
-  return node_.first_edge[index] != node_.first_edge[index + 1];
+  return node_.arguments[index].is_none() && node_.first_edge[index] != node_.first_edge[index + 1];
 }
 
 Ints Backward::shape(Name name) const { return node_.inputs[edges_of(name).first].shape; }

@@ -1,8 +1,10 @@
 // Modes and backward as Python functions; python/rushlight/autograd builds PyTorch's names on them.
 
-#include <rushlight/autograd.h>
+#include <rushlight/operators.h>
 
 #include "python/binder.h"
+#include "python/hooks.h"
+#include "python/node_type.h"
 
 namespace rushlight::python {
 
@@ -42,17 +44,106 @@ std::vector<Tensor> tensors_in(PyObject* sequence, const char* what) {
   return tensors;
 }
 
+/// A GradientEdge: the tuple (node, output number, …).
+bool is_edge(PyObject* object) {
+  return PyTuple_Check(object) && PyTuple_GET_SIZE(object) >= 2 &&
+         is_node(PyTuple_GET_ITEM(object, 0));
+}
+
+autograd::Edge edge_of(PyObject* object) {
+  long output = PyLong_AsLong(PyTuple_GET_ITEM(object, 1));
+  if (output < 0 && PyErr_Occurred()) throw PythonError();
+  autograd::Node& node = node_of(PyTuple_GET_ITEM(object, 0));
+  check(output >= 0 && size_t(output) < node.outputs.size(), ErrorKind::Index,
+        "GradientEdge: output number ", output, " of ", node.name(), ", which has ",
+        node.outputs.size());
+  return {Ref<autograd::Node>::share(&node), uint32_t(output)};
+}
+
+std::vector<Object> items_of(PyObject* sequence) {
+  Object fast = checked(PySequence_Fast(sequence, "expected a sequence of tensors"));
+  std::vector<Object> items;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
+    items.push_back(Object::borrow(PySequence_Fast_GET_ITEM(fast.get(), i)));
+  }
+  return items;
+}
+
+autograd::Root root_of_edge(PyObject* edge_object, Tensor gradient) {
+  autograd::Edge edge = edge_of(edge_object);
+  if (!gradient.defined()) {
+    const autograd::Meta& meta = edge.node->outputs[edge.input];
+    check(count_elements(meta.shape) == 1,
+          "grad can be implicitly created only for scalar outputs");
+    gradient = ones(Ints(meta.shape), meta.dtype);
+  }
+  return {std::move(edge), std::move(gradient)};
+}
+
+/// The roots of a pass from tensors and GradientEdges.
+std::vector<autograd::Root> roots_in(PyObject* sequence, PyObject* weights) {
+  std::vector<Tensor> gradients = tensors_in(weights, "gradients");
+  std::vector<Object> items = items_of(sequence);
+  check(items.size() == gradients.size(), "got ", items.size(), " tensors and ", gradients.size(),
+        " gradients");
+  std::vector<autograd::Root> roots;
+  for (size_t i = 0; i < items.size(); ++i) {
+    PyObject* item = items[i].get();
+    if (is_edge(item)) {
+      roots.push_back(root_of_edge(item, gradients[i]));
+      continue;
+    }
+    check(is_tensor(item), ErrorKind::Type, "element ", i, " of tensors must be a Tensor, not ",
+          Py_TYPE(item)->tp_name);
+    roots.push_back(autograd::make_root(tensor_of(item), gradients[i], i));
+  }
+  return roots;
+}
+
+std::vector<autograd::Edge> targets_in(PyObject* sequence, bool accumulate) {
+  std::vector<autograd::Edge> edges;
+  for (const Object& item : items_of(sequence)) {
+    if (is_edge(item.get())) {
+      edges.push_back(edge_of(item.get()));
+      continue;
+    }
+    check(is_tensor(item.get()), ErrorKind::Type,
+          "inputs can be either Tensors or GradientEdges, but got ", Py_TYPE(item.get())->tp_name);
+    const Tensor& tensor = tensor_of(item.get());
+    check(tensor.requires_grad(), "One of the differentiated Tensors does not require grad");
+    if (accumulate && !tensor.is_leaf()) autograd::retain_grad(tensor);
+    edges.push_back(autograd::gradient_edge(tensor));
+  }
+  return edges;
+}
+
+/// Keeps the GIL while a pass may still be short; a long one lets other threads run.
+class PassGil {
+ public:
+  autograd::BackwardOptions options(bool retain_graph, bool create_graph) {
+    return {retain_graph, create_graph,
+            [](void* self) { static_cast<PassGil*>(self)->released_.emplace(); }, this};
+  }
+
+ private:
+  std::optional<WithoutGil> released_;
+};
+
+std::vector<Tensor> run_pass(std::vector<autograd::Root> roots,
+                             std::span<const autograd::Edge> targets, bool accumulate,
+                             bool retain_graph, bool create_graph) {
+  PassGil gil;
+  if (accumulate && create_graph) autograd::warn_of_cycle();
+  return autograd::run_backward(std::move(roots), targets, accumulate,
+                                gil.options(retain_graph, create_graph));
+}
+
 /// _backward(tensors, gradients, retain_graph, create_graph, inputs)
 PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t) {
   return guarded([&]() -> PyObject* {
-    std::vector<Tensor> roots = tensors_in(args[0], "tensors");
-    std::vector<Tensor> gradients = tensors_in(args[1], "gradients");
-    std::vector<Tensor> inputs = tensors_in(args[4], "inputs");
-    bool retain = args[2] == Py_True, create = args[3] == Py_True;
-    {
-      WithoutGil guard;
-      autograd::backward(roots, gradients, retain, create, inputs);
-    }
+    std::vector<autograd::Root> roots = roots_in(args[0], args[1]);
+    run_pass(std::move(roots), targets_in(args[4], true), true, args[2] == Py_True,
+             args[3] == Py_True);
     return Py_NewRef(Py_None);
   });
 }
@@ -60,18 +151,13 @@ PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t) {
 /// _grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
 PyObject* grad(PyObject*, PyObject* const* args, Py_ssize_t) {
   return guarded([&]() -> PyObject* {
-    std::vector<Tensor> outputs = tensors_in(args[0], "outputs");
-    std::vector<Tensor> inputs = tensors_in(args[1], "inputs");
-    std::vector<Tensor> gradients = tensors_in(args[2], "gradients");
-    std::vector<Tensor> results;
-    {
-      bool retain = args[3] == Py_True, create = args[4] == Py_True, unused = args[5] == Py_True;
-      WithoutGil guard;
-      results = autograd::grad(outputs, inputs, gradients, retain, create, unused);
-    }
+    std::vector<autograd::Root> roots = roots_in(args[0], args[2]);
+    std::vector<Tensor> results = run_pass(std::move(roots), targets_in(args[1], false), false,
+                                           args[3] == Py_True, args[4] == Py_True);
     Object tuple = checked(PyTuple_New(Py_ssize_t(results.size())));
     for (size_t i = 0; i < results.size(); ++i) {
-      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), wrap(std::move(results[i])));
+      if (!results[i].defined() && args[5] != Py_True) autograd::refuse_unused(i);
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), checked(wrap(std::move(results[i]))).release());
     }
     return tuple.release();
   });
@@ -83,26 +169,49 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"gradient", "retain_graph", "create_graph", "inputs", nullptr};
     PyObject *gradient = Py_None, *retain = Py_None, *inputs = Py_None;
     int create = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names),
+    bool plain = PyTuple_GET_SIZE(args) == 0 && !kwargs;
+    if (!plain &&
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names),
                                      &gradient, &retain, &create, &inputs)) {
       return nullptr;
     }
     check(gradient == Py_None || is_tensor(gradient), ErrorKind::Type,
           "gradients can be either Tensors or None, but got ", Py_TYPE(gradient)->tp_name);
-    const Tensor& root = tensor_of(self);
-    Tensor weight = gradient == Py_None ? Tensor() : tensor_of(gradient);
     bool keep = retain == Py_None ? create != 0 : PyObject_IsTrue(retain) == 1;
-    std::vector<Tensor> only;
+    std::vector<autograd::Edge> only;
     if (inputs != Py_None) {
-      only =
-          is_tensor(inputs) ? std::vector<Tensor>{tensor_of(inputs)} : tensors_in(inputs, "inputs");
-      check(!only.empty(), "'inputs' argument to backward() cannot be empty.");
+      bool single = is_tensor(inputs) || is_edge(inputs);
+      Object list = single ? checked(PyTuple_Pack(1, inputs)) : Object::borrow(inputs);
+      only = targets_in(list.get(), true);
+      check(!only.empty(), "`inputs` argument to `backward()` cannot be empty.");
     }
-    {
-      WithoutGil guard;
-      autograd::backward({&root, 1}, {&weight, 1}, keep, create != 0, only);
-    }
+    std::vector<autograd::Root> roots;
+    Tensor weight = gradient == Py_None ? Tensor() : tensor_of(gradient);
+    roots.push_back(autograd::make_root(tensor_of(self), weight, 0));
+    run_pass(std::move(roots), only, true, keep, create != 0);
     return Py_NewRef(Py_None);
+  });
+}
+
+/// Tensor.detach_()
+PyObject* detach_in_place(PyObject* self, PyObject*) {
+  return guarded([&] {
+    autograd::detach_(tensor_of(self));
+    return Py_NewRef(self);
+  });
+}
+
+/// `_gradient_edge(tensor)`: (node, output number)
+PyObject* gradient_edge(PyObject*, PyObject* tensor) {
+  return guarded([&]() -> PyObject* {
+    check(is_tensor(tensor), ErrorKind::Type, "get_gradient_edge(): argument must be Tensor, not ",
+          Py_TYPE(tensor)->tp_name);
+    autograd::Edge edge = autograd::gradient_edge(tensor_of(tensor));
+    check(bool(edge),
+          "It is not possible to get the gradient edge for a Tensor that does not require "
+          "gradients");
+    Object node = checked(wrap(edge.node));
+    return Py_BuildValue("(OI)", node.get(), unsigned(edge.input));
   });
 }
 
@@ -114,6 +223,7 @@ PyMethodDef functions[] = {
     {"_set_grad_enabled", set_grad_enabled, METH_O, nullptr},
     {"_set_inference_enabled", set_inference, METH_O, nullptr},
     {"_backward", (PyCFunction)(void*)backward, METH_FASTCALL, nullptr},
+    {"_gradient_edge", gradient_edge, METH_O, nullptr},
     {"_grad", (PyCFunction)(void*)grad, METH_FASTCALL, nullptr},
     {}};
 
@@ -122,12 +232,18 @@ PyMethodDef backward_method = {
     "backward($self, gradient=None, retain_graph=None, create_graph=False, inputs=None)\n--\n\n"
     "Adds the gradients of this tensor to the grad of the leaves it was computed from."};
 
+PyMethodDef detach_method = {
+    "detach_", detach_in_place, METH_NOARGS,
+    "detach_($self)\n--\n\nTakes this tensor out of the graph: it becomes a leaf."};
+
 }  // namespace
 
 void add_autograd(PyObject* module) {
   add_functions(module, functions);
   Object method = checked(PyDescr_NewMethod(tensor_type, &backward_method));
   checked(PyObject_SetAttrString((PyObject*)tensor_type, "backward", method.get()));
+  Object detach = checked(PyDescr_NewMethod(tensor_type, &detach_method));
+  checked(PyObject_SetAttrString((PyObject*)tensor_type, "detach_", detach.get()));
 }
 
 }  // namespace rushlight::python

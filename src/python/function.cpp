@@ -3,6 +3,8 @@
 
 #include <rushlight/function.h>
 
+#include <cstring>
+
 #include "python/hooks.h"
 #include "python/node_type.h"
 
@@ -158,8 +160,8 @@ Object bound_arguments(PyObject* forward, PyObject* arguments, PyObject* keyword
                                               keywords ? keywords : Py_None, nullptr));
 }
 
-Object run_forward(PyObject* function, PyObject* context, PyObject* arguments,
-                   PyObject* keywords, bool has_setup) {
+Object run_forward(PyObject* function, PyObject* context, PyObject* arguments, PyObject* keywords,
+                   bool has_setup) {
   autograd::NoGrad guard;
   Object forward = checked(PyObject_GetAttr(function, g_forward));
   if (has_setup) {
@@ -202,8 +204,7 @@ PyObject* apply(PyObject* function, PyObject* given, PyObject* keywords) {
                        PyBool_FromLong(tensor && tensor_of(item).requires_grad()));
     }
     bool recorded = node->begin(std::move(inputs));
-    Object result =
-        run_forward(function, context.get(), arguments.get(), keywords, has_setup);
+    Object result = run_forward(function, context.get(), arguments.get(), keywords, has_setup);
 
     bool is_tuple = PyTuple_Check(result.get());
     std::vector<Tensor> results;
@@ -348,8 +349,8 @@ PyGetSetDef context_attributes[] = {
      "For each argument of forward, whether its gradient is needed.", nullptr},
     {"to_save", get_member<&ContextObject::to_save>, set_member<&ContextObject::to_save>, nullptr,
      nullptr},
-    {"dirty_tensors", get_member<&ContextObject::dirty>, set_member<&ContextObject::dirty>,
-     nullptr, nullptr},
+    {"dirty_tensors", get_member<&ContextObject::dirty>, set_member<&ContextObject::dirty>, nullptr,
+     nullptr},
     {"non_differentiable", get_member<&ContextObject::non_differentiable>,
      set_member<&ContextObject::non_differentiable>, nullptr, nullptr},
     {"materialize_grads", get_materialize, nullptr, nullptr, nullptr},
@@ -369,8 +370,8 @@ PyType_Slot context_slots[] = {{Py_tp_dealloc, (void*)context_dealloc},
                                {Py_tp_members, context_members},
                                {Py_tp_doc, (void*)"What forward leaves for backward."},
                                {0, nullptr}};
-PyType_Spec context_spec = {"rushlight.autograd.function.BackwardCFunction",
-                            sizeof(ContextObject), 0,
+PyType_Spec context_spec = {"rushlight.autograd.function.BackwardCFunction", sizeof(ContextObject),
+                            0,
                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
                                 Py_TPFLAGS_DISALLOW_INSTANTIATION,
                             context_slots};

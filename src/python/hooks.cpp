@@ -2,6 +2,7 @@
 
 #include "python/hooks.h"
 
+#include "autograd/accumulate.h"
 #include "python/node_type.h"
 
 namespace rushlight::python {
@@ -101,8 +102,8 @@ struct PythonPostHook final : PythonHook<autograd::PostHook> {
     Object held = Object::borrow(function());
     if (!held) return;
     Object inputs = gradients_as_tuple(computed), outputs = gradients_as_tuple(arrived);
-    Object result = checked(
-        PyObject_CallFunctionObjArgs(held.get(), inputs.get(), outputs.get(), nullptr));
+    Object result =
+        checked(PyObject_CallFunctionObjArgs(held.get(), inputs.get(), outputs.get(), nullptr));
     replace(computed, result.get(), held.get());
   }
 };
@@ -121,8 +122,7 @@ struct PythonLeafHook final : PythonHook<autograd::LeafHook> {
 // -- The handle ----------------------------------------------------------------------------------
 
 struct HandleObject {
-  PyObject_HEAD
-  std::weak_ptr<autograd::Hook> hook;
+  PyObject_HEAD std::weak_ptr<autograd::Hook> hook;
 };
 
 PyTypeObject* g_handle_type;
@@ -163,8 +163,8 @@ struct PythonSavedHooks final : autograd::SavedTensorHooks {
   }
   Tensor unpack(const std::shared_ptr<void>& packed) override {
     WithGil gil;
-    Object result = checked(
-        PyObject_CallOneArg(unpack_.function(), static_cast<PyObject*>(packed.get())));
+    Object result =
+        checked(PyObject_CallOneArg(unpack_.function(), static_cast<PyObject*>(packed.get())));
     check(is_tensor(result.get()), ErrorKind::Type,
           "Output of saved tensor unpack_hook expected to be a Tensor but got result of type ",
           Py_TYPE(result.get())->tp_name);
@@ -264,6 +264,32 @@ PyObject* running_node(PyObject*, PyObject*) {
   return guarded([&] { return wrap(Ref<autograd::Node>::share(node)); });
 }
 
+PyObject* increment_version(PyObject*, PyObject* tensor) {
+  return guarded([&]() -> PyObject* {
+    check(is_tensor(tensor), ErrorKind::Type, "increment_version(): argument must be Tensor, not ",
+          Py_TYPE(tensor)->tp_name);
+    TensorImpl* impl = tensor_of(tensor).impl();
+    check(!impl->inference, "Inference tensors do not track version counter.");
+    Version& version = impl->version();
+    ++version.writes;
+    version.last_writer = "increment_version";
+    version.site = autograd::current_call_site();
+    return Py_NewRef(Py_None);
+  });
+}
+
+/// `_running_pass()`: its number, 0 outside of one
+PyObject* running_pass(PyObject*, PyObject*) {
+  return PyLong_FromUnsignedLong(autograd::running_pass());
+}
+PyObject* pass_is_restricted(PyObject*, PyObject*) {
+  return PyBool_FromLong(autograd::pass_is_restricted());
+}
+/// `_pass_runs(node)`
+PyObject* pass_runs(PyObject*, PyObject* node) {
+  return PyBool_FromLong(is_node(node) && autograd::pass_runs(node_of(node)));
+}
+
 // -- Functions of the module ---------------------------------------------------------------------
 
 /// `_register_hook(tensor, function)`
@@ -303,6 +329,10 @@ PyMethodDef functions[] = {
      "is_anomaly_enabled()\n--\n\nWhether detect_anomaly is on."},
     {"is_anomaly_check_nan_enabled", is_anomaly_check_nan_enabled, METH_NOARGS,
      "is_anomaly_check_nan_enabled()\n--\n\nWhether detect_anomaly looks for nan."},
+    {"_increment_version", increment_version, METH_O, nullptr},
+    {"_running_pass", running_pass, METH_NOARGS, nullptr},
+    {"_pass_is_restricted", pass_is_restricted, METH_NOARGS, nullptr},
+    {"_pass_runs", pass_runs, METH_O, nullptr},
     {"_running_node", running_node, METH_NOARGS, nullptr},
     {}};
 

@@ -2,6 +2,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include "python/hooks.h"
 #include "python/python.h"
 #include "runtime/allocator.h"
 #include "runtime/cpu_features.h"
@@ -30,6 +31,9 @@ NB_MODULE(_C, m) {
   add_operations(module);
   add_data(module);
   add_autograd(module);
+  add_hooks(module);
+  add_functions_of_autograd(module);
+  add_call_sites();
   add_print(module);
   add_random(module);
   add_nn(module);

@@ -57,11 +57,26 @@ PyObject* sequence_number(PyObject* self, PyObject*) {
   return PyLong_FromUnsignedLongLong(node_of(self).sequence());
 }
 
+PyObject* integers(std::span<const int64_t> values) {
+  Object tuple = checked(PyTuple_New(Py_ssize_t(values.size())));
+  for (size_t i = 0; i < values.size(); ++i) {
+    PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), PyLong_FromLongLong(values[i]));
+  }
+  return tuple.release();
+}
+
 /// What was saved under this name: "_saved_self", "_saved_result", "_saved_dim" …; null: nothing.
 PyObject* saved_attribute(const OpNode& node, std::string_view name) {
   const OpInfo& info = *node.op.info;
-  if (name == "self") name = "input";
   const auto& parameters = info.schema.parameters;
+  constexpr std::string_view kSizes = "_sym_sizes";
+  bool sizes = name.ends_with(kSizes);
+  if (sizes) name.remove_suffix(kSizes.size());
+  if (name == "self") name = "input";
+  for (size_t i = 0; sizes && i < parameters.size(); ++i) {
+    if (parameters[i].name != name || node.first_edge[i] == node.first_edge[i + 1]) continue;
+    return integers(node.inputs[node.first_edge[i]].shape);
+  }
   for (size_t k = 0; k < info.saved.size(); ++k) {
     const OpInfo::Saved& entry = info.saved[k];
     std::string_view saved = !entry.is_result ? parameters[entry.index].name
@@ -74,13 +89,7 @@ PyObject* saved_attribute(const OpNode& node, std::string_view name) {
     const Value& value = node.arguments[i];
     if (parameters[i].name != name) continue;
     if (value.is_number()) return wrap(value.scalar());
-    if (value.kind() == Value::Kind::Ints) {
-      Object tuple = checked(PyTuple_New(Py_ssize_t(value.ints().size())));
-      for (size_t j = 0; j < value.ints().size(); ++j) {
-        PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(j), PyLong_FromLongLong(value.ints()[j]));
-      }
-      return tuple.release();
-    }
+    if (value.kind() == Value::Kind::Ints) return integers(value.ints());
     if (value.is_none() && node.first_edge[i] == node.first_edge[i + 1]) return Py_NewRef(Py_None);
   }
   return nullptr;
@@ -92,7 +101,8 @@ PyObject* get_attribute(PyObject* self, PyObject* name) {
   const char* text = PyUnicode_AsUTF8(name);
   constexpr std::string_view kPrefix = "_saved_";
   autograd::Node& node = node_of(self);
-  if (auto* leaf = dynamic_cast<autograd::AccumulateGrad*>(&node); leaf && std::string_view(text) == "variable") {
+  if (auto* leaf = dynamic_cast<autograd::AccumulateGrad*>(&node);
+      leaf && std::string_view(text) == "variable") {
     PyErr_Clear();
     return wrap(leaf->leaf());
   }
@@ -102,7 +112,8 @@ PyObject* get_attribute(PyObject* self, PyObject* name) {
   return guarded([&]() -> PyObject* {
     PyObject* saved = saved_attribute(*recorded, text + kPrefix.size());
     if (!saved && !PyErr_Occurred()) {
-      PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", node.name().c_str(), text);
+      PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", node.name().c_str(),
+                   text);
     }
     return saved;
   });
@@ -169,9 +180,9 @@ PyTypeObject* class_of(const std::string& name) {
                           {Py_tp_traverse, (void*)node_traverse},
                           {Py_tp_clear, (void*)node_clear},
                           {0, nullptr}};
-    PyType_Spec named = {(new std::string("builtins." + name))->c_str(), sizeof(NodeObject), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                         same};
+    PyType_Spec named = {
+        (new std::string("builtins." + name))->c_str(), sizeof(NodeObject), 0,
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, same};
     type = (PyTypeObject*)PyType_FromSpecWithBases(&named, (PyObject*)g_node_type);
     if (!type) throw PythonError();
   }
@@ -190,6 +201,8 @@ PyObject* wrap(const Ref<autograd::Node>& node) {
   node->python = object;
   return object;
 }
+
+bool is_node(PyObject* object) { return PyObject_TypeCheck(object, g_node_type); }
 
 void add_nodes(PyObject* module) { g_node_type = add_class(module, spec); }
 

@@ -14,4 +14,6 @@ inline autograd::Node& node_of(PyObject* object) {
   return *reinterpret_cast<NodeObject*>(object)->node;
 }
 
+bool is_node(PyObject* object);
+
 }  // namespace rushlight::python

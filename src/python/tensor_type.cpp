@@ -6,6 +6,7 @@
 
 #include "ops/op.h"
 #include "python/binder.h"
+#include "python/hooks.h"
 #include "python/indexing.h"
 #include "python/tensor_methods.h"
 
@@ -73,11 +74,13 @@ int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
   TensorObject* object = object_of(self);
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(object->dict);
-  return 0;
+  TensorImpl* impl = object->tensor.impl();
+  return impl && !impl->python_owned ? visit_tensor(impl, visit, arg) : 0;
 }
 
 int tensor_clear(PyObject* self) {
   Py_CLEAR(object_of(self)->dict);
+  clear_tensor(object_of(self)->tensor.impl());
   return 0;
 }
 
@@ -303,7 +306,30 @@ PyObject* attribute(PyObject* self, void*) {
   return guarded([&] { return get(tensor_of(self)); });
 }
 
-PyObject* get_grad(PyObject* self, void*) { return wrap(tensor_of(self).grad()); }
+PyObject* get_grad(PyObject* self, void*) {
+  return guarded([&] {
+    const Tensor& tensor = tensor_of(self);
+    Tensor grad = tensor.grad();
+    if (!grad.defined() && tensor.requires_grad() && !tensor.is_leaf() &&
+        !autograd::retains_grad(tensor)) {
+      warn(
+          "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+          "attribute won't be populated during autograd.backward(). If you indeed want the .grad "
+          "field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. "
+          "If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor "
+          "instead.");
+    }
+    return wrap(std::move(grad));
+  });
+}
+
+/// How C++ spells the dtype of an element.
+std::string c_name(DType dtype) {
+  if (dtype == DType::Float32) return "float";
+  if (dtype == DType::Float64) return "double";
+  if (dtype == DType::Float16) return "c10::Half";
+  return dtype == DType::BFloat16 ? "c10::BFloat16" : std::string(info(dtype).name);
+}
 
 int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded(
@@ -315,12 +341,13 @@ int set_grad(PyObject* self, PyObject* value, void*) {
               Py_TYPE(value)->tp_name);
         check(value != self, "can't assign Variable as its own grad");
         const Tensor& grad = tensor_of(value);
-        check(grad.dtype() == tensor.dtype(),
-              "assigned grad has data of a different type: got torch.", info(grad.dtype()).legacy,
-              "Tensor, expected torch.", info(tensor.dtype()).legacy, "Tensor");
-        check(same(grad.shape(), tensor.shape()),
-              "assigned grad has data of a different size: got ", to_string(grad.shape()),
-              ", expected ", to_string(tensor.shape()));
+        check(same(grad.shape(), tensor.shape()), "attempting to assign a gradient of size '",
+              to_string(grad.shape()), "' to a tensor of size '", to_string(tensor.shape()),
+              "'. Please ensure that the gradient and the tensor are the same size");
+        check(grad.dtype() == tensor.dtype(), "attempting to assign a gradient with dtype '",
+              c_name(grad.dtype()), "' to a tensor with grad_dtype '", info(tensor.dtype()).spoken,
+              "'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
+              "dtype). Convert it with .to(tensor.dtype).");
         tensor.set_grad(grad);
         return 0;
       },
@@ -330,8 +357,11 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 int set_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&] {
-        check(value && PyBool_Check(value), ErrorKind::Type, "requires_grad must be a bool");
-        tensor_of(self).requires_grad_(value == Py_True);
+        check(value && PyBool_Check(value), "requires_grad must be a bool");
+        const Tensor& tensor = tensor_of(self);
+        check(value == Py_False || is_floating(tensor.dtype()),
+              "only Tensors of floating point and complex dtype can require gradients");
+        tensor.requires_grad_(value == Py_True);
         return 0;
       },
       -1);
@@ -397,11 +427,9 @@ PyGetSetDef attributes[] = {
      "The node that computed this tensor, or None.", nullptr},
     {"data", attribute<[](const Tensor& t) { return wrap(t.variable_data()); }>, set_data,
      "The elements without history; writes through it are not seen by autograd.", nullptr},
-    {"retains_grad", attribute<[](const Tensor& t) {
-       TensorImpl* impl = t.impl();
-       return PyBool_FromLong(impl->autograd && impl->autograd->retains_grad);
-     }>,
-     nullptr, "Whether this non-leaf keeps its gradient.", nullptr},
+    {"retains_grad",
+     attribute<[](const Tensor& t) { return PyBool_FromLong(autograd::retains_grad(t)); }>, nullptr,
+     "Whether this non-leaf keeps its gradient.", nullptr},
     {"output_nr", attribute<[](const Tensor& t) {
        return PyLong_FromLong(t.impl()->autograd ? int(t.impl()->autograd->output) : 0);
      }>,

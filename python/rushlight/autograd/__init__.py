@@ -1,7 +1,9 @@
 """Gradients: backward over what was recorded."""
 
 from rushlight._C import Tensor, _backward, _grad
-from rushlight.autograd import graph  # noqa: F401
+from rushlight.autograd import anomaly_mode, function, graph  # noqa: F401
+from rushlight.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: F401
+from rushlight.autograd.function import Function  # noqa: F401
 from rushlight.autograd.grad_mode import (  # noqa: F401
     enable_grad,
     inference_mode,
@@ -9,37 +11,55 @@ from rushlight.autograd.grad_mode import (  # noqa: F401
     set_grad_enabled,
     set_multithreading_enabled,
 )
+from rushlight.autograd.graph import GradientEdge
 from rushlight.autograd.variable import Variable  # noqa: F401
 
 
 def _as_tuple(value):
     if value is None:
         return ()
-    return (value,) if isinstance(value, Tensor) else tuple(value)
+    return (value,) if isinstance(value, (Tensor, GradientEdge)) else tuple(value)
 
 
 def _gradients(given, count):
-    gradients = _as_tuple(given) or (None,) * count
+    gradients = (None,) * count if given is None else _as_tuple(given)
     if len(gradients) != count:
         raise RuntimeError(f"got {count} tensors and {len(gradients)} gradients")
     return gradients
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None,
-             inputs=None):
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+):
     """Adds the gradients of `tensors`, weighted by `grad_tensors`, to the grad of leaves (or `inputs`)."""
-    if grad_variables is not None and grad_tensors is None:
+    if grad_variables is not None:
+        import warnings
+
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. "
+                "Please only use `grad_tensors`."
+            )
         grad_tensors = grad_variables
-    if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
+    inputs_given = _as_tuple(inputs)
+    if inputs is not None and not inputs_given:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     tensors = _as_tuple(tensors)
     retain = create_graph if retain_graph is None else retain_graph
-    _backward(tensors, _gradients(grad_tensors, len(tensors)), bool(retain), bool(create_graph),
-              _as_tuple(inputs))
+    _backward(tensors, _gradients(grad_tensors, len(tensors)), bool(retain), bool(create_graph), inputs_given)
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, only_inputs=True,
-         allow_unused=None, is_grads_batched=False, materialize_grads=False):
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+):
     """The gradients of `outputs`, weighted by `grad_outputs`, with respect to `inputs`: a tuple.
 
     An input that was not used raises RuntimeError, unless `allow_unused` (None stands for its gradient)
@@ -48,15 +68,48 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     if is_grads_batched:
         raise NotImplementedError("grad(): is_grads_batched=True needs vmap; call grad() for each row")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but "
-                         "got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     if not inputs:
         raise ValueError("grad requires non-empty inputs.")
+    if materialize_grads and any(isinstance(each, GradientEdge) for each in inputs):
+        raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
     retain = create_graph if retain_graph is None else retain_graph
-    results = _grad(outputs, inputs, _gradients(grad_outputs, len(outputs)), bool(retain),
-                    bool(create_graph), bool(allow_unused or materialize_grads))
+    results = _grad(
+        outputs,
+        inputs,
+        _gradients(grad_outputs, len(outputs)),
+        bool(retain),
+        bool(create_graph),
+        bool(allow_unused or materialize_grads),
+    )
     if materialize_grads:
-        results = tuple(input.new_zeros(input.shape) if result is None else result
-                        for input, result in zip(inputs, results))
+        results = tuple(
+            input.new_zeros(input.shape) if result is None else result for input, result in zip(inputs, results)
+        )
     return results
+
+
+_LAZY = ("functional", "gradcheck", "gradgradcheck", "GradcheckError")
+_REFUSED = {
+    "profiler": "use Python's own profilers, or perf: a call of an operation is one C++ frame",
+    "profiler_legacy": "use Python's own profilers, or perf",
+    "forward_ad": "forward-mode differentiation is not available; use autograd.functional.jvp",
+}
+
+
+def __getattr__(name):  # what few programs use is imported when it is first asked for
+    import importlib
+
+    if name == "functional":
+        return importlib.import_module("rushlight.autograd.functional")
+    if name in ("gradcheck", "gradgradcheck", "GradcheckError"):
+        module = importlib.import_module("rushlight.autograd.gradcheck")
+        for each in ("gradcheck", "gradgradcheck", "GradcheckError"):
+            globals()[each] = getattr(module, each)
+        return globals()[name]
+    if name in _REFUSED:
+        raise NotImplementedError(f"rushlight.autograd.{name}: {_REFUSED[name]}")
+    raise AttributeError(f"module 'rushlight.autograd' has no attribute '{name}'")

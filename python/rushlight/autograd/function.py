@@ -1,0 +1,152 @@
+"""Function: an operation whose backward the user defines."""
+
+import functools
+
+from rushlight._C import (
+    BackwardCFunction,
+    Tensor,
+    _FunctionBase,
+    _make_backward_class,
+    _set_function_defaults,
+    is_grad_enabled,
+)
+from rushlight.autograd.grad_mode import no_grad
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable", "InplaceFunction", "NestedIOFunction"]
+
+FunctionCtx = BackwardCFunction
+
+
+def _bind_default_args(forward, args, kwargs):
+    """All arguments of `forward` by position, its defaults included."""
+    import inspect
+
+    try:
+        bound = inspect.signature(forward).bind(*args, **(kwargs or {}))
+    except ValueError:  # a forward made in C has no signature
+        return args
+    bound.apply_defaults()
+    return bound.args
+
+
+class FunctionMeta(type):
+    """Gives each Function the class of its nodes, `<name>Backward`."""
+
+    def __init__(cls, name, bases, attrs):
+        super().__init__(name, bases, attrs)
+        cls._backward_cls = _make_backward_class(name + "Backward", cls)
+
+
+class Function(_FunctionBase, metaclass=FunctionMeta):
+    """Base of operations with a backward of their own; call them by `apply`.
+
+    class Exp(Function):
+        @staticmethod
+        def forward(ctx, x):
+            result = x.exp()
+            ctx.save_for_backward(result)
+            return result
+
+        @staticmethod
+        def backward(ctx, grad):
+            (result,) = ctx.saved_tensors
+            return grad * result
+
+    y = Exp.apply(x)
+
+    `forward(*args)` may do without ctx if there is a `setup_context(ctx, inputs, output)`.
+    """
+
+    generate_vmap_rule = False
+
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style "
+            "autograd function with static forward method. "
+            "(Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
+
+    @staticmethod
+    def forward(*args, **kwargs):
+        """Computes the results."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        """Keeps in `ctx` what backward needs, if forward takes no ctx."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        """The gradients of forward's arguments, from those of its results."""
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it "
+            "with backward mode AD."
+        )
+
+    @staticmethod
+    def vjp(ctx, *grad_outputs):
+        """Another name of backward."""
+        return Function.backward(ctx, *grad_outputs)
+
+    @staticmethod
+    def jvp(ctx, *grad_inputs):
+        """Forward mode is not available."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
+
+_set_function_defaults(Function.backward, Function.vjp, Function.setup_context)
+
+
+class _Once(Function):
+    """Passes tensors on, and refuses to be differentiated."""
+
+    @staticmethod
+    def forward(ctx, *tensors):
+        return tuple(tensor.detach() for tensor in tensors)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
+def once_differentiable(fn):
+    """Decorates a backward that can't be differentiated itself: trying to is then an error."""
+
+    @functools.wraps(fn)
+    def wrapper(ctx, *args):
+        recording = is_grad_enabled()
+        with no_grad():
+            outputs = fn(ctx, *args)
+        if not recording or not any(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
+            return outputs
+        is_tuple = isinstance(outputs, tuple)
+        all_outputs = outputs if is_tuple else (outputs,)
+        tensors = [each.detach().requires_grad_() for each in all_outputs if each is not None]
+        refusing = iter(_Once.apply(*tensors))
+        results = tuple(None if each is None else next(refusing) for each in all_outputs)
+        return results if is_tuple else results[0]
+
+    return wrapper
+
+
+class InplaceFunction(Function):
+    """Function, under the name it had for in-place operations."""
+
+    def __init__(self, inplace=False):
+        super().__init__()
+        self.inplace = inplace
+
+
+class NestedIOFunction:
+    """Refused: flatten the arguments instead."""
+
+    def __init_subclass__(cls, **kwargs):
+        raise NotImplementedError(
+            "NestedIOFunction is not available: pass tensors to Function.apply one by one, not nested"
+        )

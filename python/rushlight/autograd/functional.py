@@ -1,0 +1,254 @@
+"""Derivatives of Python functions of tensors: jacobian, hessian, and their products with vectors."""
+
+from rushlight import _C
+from rushlight._C import Tensor
+from rushlight.autograd import grad as _grad_of
+from rushlight.autograd.grad_mode import enable_grad
+
+__all__ = ["vjp", "jvp", "jacobian", "hessian", "hvp", "vhp"]
+
+
+def _tuple(value, what, function):
+    """(whether it was a tuple, the tuple); everything in it must be a Tensor."""
+    is_tuple = isinstance(value, tuple)
+    values = value if is_tuple else (value,)
+    for i, each in enumerate(values):
+        if not isinstance(each, Tensor):
+            if is_tuple:
+                raise TypeError(
+                    f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the value at "
+                    f"index {i} has type {type(each)}."
+                )
+            raise TypeError(
+                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the given {what} "
+                f"has type {type(each)}."
+            )
+    return is_tuple, values
+
+
+def _prepared(inputs, create_graph):
+    """Inputs to differentiate by: they stay in the caller's graph only if a graph is wanted."""
+    if create_graph:
+        return tuple(each.view_as(each) if each.requires_grad else each.clone().requires_grad_() for each in inputs)
+    return tuple(each.detach().requires_grad_() for each in inputs)
+
+
+def _returned(results, create_graph):
+    return results if create_graph else tuple(each.detach() for each in results)
+
+
+def _check_outputs(outputs, strict):
+    for i, output in enumerate(outputs):
+        if strict and not output.requires_grad:
+            raise RuntimeError(
+                f"Output {i} of the user-provided function does not require gradients. The outputs must be "
+                "computed in a differentiable manner from the input when running in strict mode."
+            )
+
+
+def _gradients(outputs, inputs, weights, create_graph, retain=True):
+    """The gradients; None where there are none."""
+    chosen = [(o, w) for o, w in zip(outputs, weights) if o.requires_grad]
+    if not chosen:
+        return (None,) * len(inputs)
+    return _grad_of(
+        [o for o, _ in chosen],
+        inputs,
+        [w for _, w in chosen],
+        retain_graph=retain,
+        create_graph=create_graph,
+        allow_unused=True,
+    )
+
+
+def _filled(grads, references, strict, create_graph, stage):
+    """Zeros in place of what does not depend; in strict mode, the error that says so."""
+    filled = []
+    for i, (grad, reference) in enumerate(zip(grads, references)):
+        if grad is None:
+            if strict:
+                raise RuntimeError(_INDEPENDENT[stage].format(i))
+            grad = reference.new_zeros(reference.shape)
+        elif strict and create_graph and not grad.requires_grad and "double" not in stage:
+            raise RuntimeError(_INDEPENDENT["double_" + stage].format(i))
+        filled.append(grad)
+    return tuple(filled)
+
+
+_INDEPENDENT = {
+    "back": "The output of the user-provided function is independent of input {}. This is not allowed in strict mode.",
+    "back_trick": "The gradient with respect to the input is independent of entry {} in the grad_outputs when using "
+    "the double backward trick to compute forward mode gradients. This is not allowed in strict mode.",
+    "double_back": "The jacobian of the user-provided function is independent of input {}. This is not allowed in "
+    "strict mode when create_graph=True.",
+    "double_back_trick": "The hessian of the user-provided function is independent of input {}. This is not allowed "
+    "in strict mode when create_graph=True.",
+    "hessian": "The hessian of the user-provided function is independent of input {}. This is not allowed in strict "
+    "mode.",
+}
+
+
+def _vector(v, references, function, message):
+    """The vector to multiply by, checked against the shapes of `references`; ones if there may be none."""
+    if v is None:
+        if len(references) != 1 or references[0].numel() != 1:
+            raise RuntimeError(message)
+        return tuple(reference.new_ones(reference.shape) for reference in references)
+    _, values = _tuple(v, "v", function)
+    if len(values) != len(references):
+        raise RuntimeError(
+            f"v is a tuple of invalid length: should be {len(references)} but got {len(values)}."
+            if isinstance(v, tuple)
+            else f"The given v should contain {len(references)} values but is a single Tensor"
+        )
+    for i, (value, reference) in enumerate(zip(values, references)):
+        if value.shape != reference.shape:
+            place = f"Entry {i} in v" if len(references) > 1 else "v"
+            raise RuntimeError(f"{place} has invalid size: should be {reference.shape} but got {value.shape}.")
+    return tuple(value.detach() if not value.requires_grad else value for value in values)
+
+
+def _unwrap(results, is_tuple):
+    return results if is_tuple else results[0]
+
+
+def vjp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), vᵀ·J): the vector `v`, of the outputs' shape, times the Jacobian."""
+    with enable_grad():
+        inputs_tuple, inputs = _tuple(inputs, "inputs", "vjp")
+        inputs = _prepared(inputs, create_graph)
+        outputs_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "vjp")
+        _check_outputs(outputs, strict)
+        message = "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+        v = _vector(v, outputs, "vjp", message)
+    recording = create_graph
+    with enable_grad():
+        grads = _filled(_gradients(outputs, inputs, v, recording, retain=recording), inputs, strict, create_graph, "back")
+    return (
+        _unwrap(_returned(outputs, create_graph), outputs_tuple),
+        _unwrap(_returned(grads, create_graph), inputs_tuple),
+    )
+
+
+def jvp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), J·v): the Jacobian times the vector `v`, of the inputs' shape, by two backward passes."""
+    with enable_grad():
+        inputs_tuple, inputs = _tuple(inputs, "inputs", "jvp")
+        inputs = _prepared(inputs, create_graph)
+        message = "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+        v = _vector(v, inputs, "jvp", message)
+        outputs_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "jvp")
+        _check_outputs(outputs, strict)
+        # Jᵀ·u is linear in u, so its gradient by u, weighted by v, is J·v.
+        weights = tuple(output.new_zeros(output.shape).requires_grad_() for output in outputs)
+        backward = _filled(_gradients(outputs, inputs, weights, True), inputs, strict, create_graph, "back")
+        products = _gradients(backward, weights, v, create_graph, retain=create_graph)
+        products = _filled(products, outputs, strict, create_graph, "back_trick")
+    return (
+        _unwrap(_returned(outputs, create_graph), outputs_tuple),
+        _unwrap(_returned(products, create_graph), outputs_tuple),
+    )
+
+
+def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+    """d func(inputs) / d inputs: a Tensor of shape output + input, or tuples of them, by output, then by input."""
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function '
+                             'has more outputs than inputs, "forward-mode" tends to be more performant. Otherwise, '
+                             'prefer to use "reverse-mode".')  # fmt: skip
+    if strategy == "forward-mode":
+        raise NotImplementedError('jacobian: strategy="forward-mode" is not available; use "reverse-mode"')
+    if vectorize and strict:
+        raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
+                           "together. Please either set `strict=False` or `vectorize=False`.")  # fmt: skip
+    with enable_grad():
+        inputs_tuple, inputs = _tuple(inputs, "inputs", "jacobian")
+        inputs = _prepared(inputs, create_graph)
+        outputs_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "jacobian")
+        _check_outputs(outputs, strict)
+        rows = tuple(_rows(i, output, inputs, create_graph, strict) for i, output in enumerate(outputs))
+    rows = tuple(_returned(row, create_graph) for row in rows)
+    return _unwrap(tuple(_unwrap(row, inputs_tuple) for row in rows), outputs_tuple)
+
+
+def _rows(index, output, inputs, create_graph, strict):
+    """For each input, the Jacobian of one output: one backward pass for each element."""
+    collected: list = [[] for _ in inputs]
+    for j in range(output.numel()):
+        weight = output.new_zeros((output.numel(),))
+        weight[j] = 1
+        grads = _gradients((output,), inputs, (weight.reshape(output.shape),), create_graph)
+        for i, (grad, input) in enumerate(zip(grads, inputs)):
+            if grad is None:
+                if strict:
+                    raise RuntimeError(f"Output {index} of the user-provided function is independent of input {i}. "
+                                       "This is not allowed in strict mode.")  # fmt: skip
+                grad = input.new_zeros(input.shape)
+            elif strict and create_graph and not grad.requires_grad:
+                raise RuntimeError(
+                    f"The jacobian of the user-provided function is independent of input {i}. This is not allowed in "
+                    "strict mode when create_graph=True."
+                )
+            collected[i].append(grad)
+    stack = _C._functions["stack"]
+    return tuple(
+        (stack(grads, 0) if grads else input.new_zeros((0, *input.shape))).reshape(tuple(output.shape) + tuple(input.shape))
+        for grads, input in zip(collected, inputs)
+    )
+
+
+def _scalar(outputs, is_tuple, function):
+    if is_tuple or not isinstance(outputs, Tensor):
+        raise RuntimeError(f"The function given to {function} should return a single Tensor")
+    if outputs.numel() != 1:
+        raise RuntimeError(f"The Tensor returned by the function given to {function} should contain a single element")
+    return outputs.reshape(())
+
+
+def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
+    """The second derivatives of a function that returns one number; tuples by input, then by input."""
+    inputs_tuple, inputs = _tuple(inputs, "inputs", "hessian")
+
+    def gradient(*given):
+        is_tuple, outputs = _tuple(func(*given), "outputs of the user-provided function", "hessian")
+        output = _scalar(outputs[0], is_tuple, "hessian")
+        _check_outputs((output,), strict)
+        grads = _gradients((output,), given, (output.new_ones(()),), True)
+        return _filled(grads, given, strict, True, "back")
+
+    result = jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
+    return _unwrap(tuple(_unwrap(row, inputs_tuple) for row in result), inputs_tuple)
+
+
+def vhp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), vᵀ·H) for a function that returns one number."""
+    with enable_grad():
+        inputs_tuple, inputs = _tuple(inputs, "inputs", "vhp")
+        inputs = _prepared(inputs, create_graph)
+        message = "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+        v = _vector(v, inputs, "vhp", message)
+        is_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "vhp")
+        output = _scalar(outputs[0], is_tuple, "vhp")
+        _check_outputs((output,), strict)
+        grads = _gradients((output,), inputs, (output.new_ones(()),), True)
+        grads = _filled(grads, inputs, strict, True, "back")
+        products = _gradients(grads, inputs, v, create_graph, retain=create_graph)
+        products = _filled(products, inputs, strict, create_graph, "hessian")
+    return outputs[0] if create_graph else outputs[0].detach(), _unwrap(_returned(products, create_graph), inputs_tuple)
+
+
+def hvp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), H·v) for a function that returns one number; the Hessian is symmetric, so it equals vhp's."""
+    with enable_grad():
+        inputs_tuple, inputs = _tuple(inputs, "inputs", "hvp")
+        inputs = _prepared(inputs, create_graph)
+        message = "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+        v = _vector(v, inputs, "hvp", message)
+        is_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "hvp")
+        output = _scalar(outputs[0], is_tuple, "hvp")
+        _check_outputs((output,), strict)
+        weight = output.new_ones(()).requires_grad_()
+        grads = _filled(_gradients((output,), inputs, (weight,), True), inputs, strict, True, "back")
+        products = _gradients(grads, inputs, v, create_graph, retain=create_graph)
+        products = _filled(products, inputs, strict, create_graph, "hessian")
+    return outputs[0] if create_graph else outputs[0].detach(), _unwrap(_returned(products, create_graph), inputs_tuple)

@@ -1,0 +1,277 @@
+"""gradcheck: gradients by backward against finite differences."""
+
+from rushlight import _C
+from rushlight._C import Tensor
+from rushlight.autograd import grad as _grad_of
+from rushlight.autograd.grad_mode import enable_grad, no_grad
+
+__all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
+
+
+class GradcheckError(RuntimeError):
+    """Backward and finite differences disagree."""
+
+
+def _as_tuple(value):
+    if isinstance(value, (tuple, list)):
+        return tuple(value)
+    return (value,)
+
+
+def _differentiable(value) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _checked_inputs(inputs):
+    differentiated = [each for each in inputs if _differentiable(each)]
+    if not differentiated:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
+    for i, each in enumerate(inputs):
+        if not _differentiable(each):
+            continue
+        if each.dtype is not _C.float64:
+            import warnings
+
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. "
+                "This check will likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=3,
+            )
+        if any(stride == 0 and size > 1 for stride, size in zip(each.stride(), each.shape)):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping "
+                "to be able to compute the numerical gradients correctly. You should call .contiguous on the input before "
+                "passing it to gradcheck."
+            )
+    return differentiated
+
+
+def _outputs_of(function, inputs):
+    return tuple(each for each in _as_tuple(function(*inputs)) if _differentiable(each))
+
+
+def _numerical(function, inputs, differentiated, outputs, eps):
+    """Jacobians by central differences: numerical[input][output], of shape (input elements, output elements)."""
+    empty = _C._functions["zeros"]
+    result = []
+    for input in differentiated:
+        columns = [empty((input.numel(), output.numel()), dtype=output.dtype) for output in outputs]
+        # Through .data, so that the caller's tensor is perturbed whatever its strides are.
+        data = input.data
+        positions = [()] if data.dim() == 0 else _positions(tuple(data.shape))
+        for row, position in enumerate(positions):
+            before = data[position].item()
+            values = []
+            for moved in (before - eps, before + eps):
+                data[position] = moved
+                with no_grad():
+                    values.append([each.detach().clone() for each in _selected(function(*inputs), outputs)])
+            data[position] = before
+            for column, low, high in zip(columns, *values):
+                column[row] = ((high - low) / (2 * eps)).reshape(-1)
+        result.append(columns)
+    return result
+
+
+def _positions(shape):
+    import itertools
+
+    return list(itertools.product(*(range(size) for size in shape)))
+
+
+def _selected(made, outputs):
+    """The results among `made` that correspond to the differentiable `outputs`, by position."""
+    tensors = _as_tuple(made)
+    return [tensors[i] for i in outputs.positions]
+
+
+class _Outputs(tuple):
+    positions: tuple = ()
+
+
+def _positioned(function, inputs):
+    made = _as_tuple(function(*inputs))
+    positions = tuple(i for i, each in enumerate(made) if _differentiable(each))
+    outputs = _Outputs(made[i] for i in positions)
+    outputs.positions = positions
+    return made, outputs
+
+
+def _analytical(output, differentiated, weight_of):
+    """Jacobians of one output, by one backward pass an element."""
+    zeros = _C._functions["zeros"]
+    jacobians = [zeros((input.numel(), output.numel()), dtype=input.dtype) for input in differentiated]
+    for column in range(output.numel()):
+        grads = _grad_of(output, differentiated, weight_of(output, column), retain_graph=True, allow_unused=True)
+        for jacobian, grad, input in zip(jacobians, grads, differentiated):
+            if grad is None:
+                continue
+            if grad.shape != input.shape or grad.dtype != input.dtype:
+                raise GradcheckError(
+                    f"Analytical gradient has incorrect {'size' if grad.shape != input.shape else 'type'}"
+                )
+            jacobian[:, column] = grad.detach().reshape(-1)
+    return jacobians
+
+
+def _unit(output, column):
+    weight = output.new_zeros((output.numel(),))
+    weight[column] = 1
+    return weight.reshape(output.shape)
+
+
+def _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol):
+    for i, output in enumerate(outputs):
+        analytical = _analytical(output, differentiated, _unit)
+        again = _analytical(output, differentiated, _unit)
+        for j, (exact, repeated) in enumerate(zip(analytical, again)):
+            approximate = numerical[j][i].to(exact.dtype)
+            if not exact.allclose(approximate, rtol, atol):
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {i} with respect to input {j},\n"
+                    f"numerical:{numerical[j][i]}\nanalytical:{exact}\n"
+                )
+            if exact.numel() and (exact - repeated).abs().max().item() > nondet_tol:
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                    "gives different values, although analytical gradient matches numerical gradient."
+                    f"The tolerance for nondeterminism was {nondet_tol}."
+                )
+
+
+def _check_undefined(function, inputs, differentiated):
+    """Backward must stand undefined gradients of single results: several results, one of them weighted."""
+    _, outputs = _positioned(function, inputs)
+    for output in outputs if len(outputs) > 1 else ():
+        _grad_of(output, differentiated, output.new_ones(output.shape), retain_graph=True, allow_unused=True)
+
+
+def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad):
+    inputs = _as_tuple(inputs)
+    differentiated = _checked_inputs(inputs)
+    with enable_grad():
+        made, outputs = _positioned(function, inputs)
+    for each in made:
+        if not isinstance(each, Tensor):
+            raise ValueError(f"gradcheck: the function must return Tensors, but one result is of type {type(each)}")
+    if not outputs:
+        _check_zero(function, inputs, differentiated, made, eps)
+        return
+    numerical = _numerical(function, inputs, differentiated, outputs, eps)
+    _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol)
+    if check_undefined_grad:
+        _check_undefined(function, inputs, differentiated)
+
+
+def _check_zero(function, inputs, differentiated, made, eps):
+    floating = _Outputs(each for each in made if each.is_floating_point())
+    floating.positions = tuple(i for i, each in enumerate(made) if each.is_floating_point())
+    for columns in _numerical(function, inputs, differentiated, floating, eps):
+        for column in columns:
+            if column.numel() and column.abs().max().item() > 1e-3:
+                raise GradcheckError("Numerical gradient for function expected to be zero")
+
+
+def _refuse(**options):
+    for name, value in options.items():
+        if value:
+            raise NotImplementedError(f"gradcheck: {name}=True is not available (forward mode and vmap are not)")
+
+
+def gradcheck(
+    func,
+    inputs,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_batched_forward_grad=False,
+    check_forward_ad=False,
+    check_backward_ad=True,
+    fast_mode=False,
+    masked=None,
+    is_forward_ad=False,
+):
+    """Whether backward of `func` at `inputs` agrees with central differences, elementwise within `atol` and `rtol`.
+
+    Raises GradcheckError where it does not, unless `raise_exception` is False. Use float64 inputs. `fast_mode` is
+    accepted; the check is always of every element.
+    """
+    _refuse(
+        check_batched_grad=check_batched_grad,
+        check_batched_forward_grad=check_batched_forward_grad,
+        check_forward_ad=check_forward_ad,
+    )
+    if not check_backward_ad:
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    try:
+        _run(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func,
+    inputs,
+    grad_outputs=None,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    gen_non_contig_grad_outputs=False,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_fwd_over_rev=False,
+    check_rev_over_rev=True,
+    fast_mode=False,
+    masked=False,
+):
+    """gradcheck of the gradients of `func`: second derivatives, by the inputs and by `grad_outputs` (random if None)."""
+    _refuse(check_batched_grad=check_batched_grad, check_fwd_over_rev=check_fwd_over_rev)
+    inputs = _as_tuple(inputs)
+    if grad_outputs is None:
+        outputs = _outputs_of(func, inputs)
+        randn = _C._functions["randn"]
+        grad_outputs = []
+        for output in outputs:
+            weight = randn(tuple(output.shape), dtype=output.dtype)
+            if gen_non_contig_grad_outputs and weight.dim() > 0:
+                weight = _C._functions["stack"]([weight, weight], -1)[..., 0]
+            grad_outputs.append(weight.requires_grad_())
+        grad_outputs = tuple(grad_outputs)
+    else:
+        grad_outputs = _as_tuple(grad_outputs)
+    count = len(grad_outputs)
+
+    def gradients(*arguments):
+        given, weights = arguments[:-count], arguments[-count:]
+        with enable_grad():
+            given = tuple(each.view_as(each) if _differentiable(each) else each for each in given)
+            outputs = _outputs_of(func, given)
+            differentiated = tuple(each for each in given if _differentiable(each))
+            grads = _grad_of(outputs, differentiated, weights, create_graph=True, allow_unused=True)
+        return tuple(each for each in grads if each is not None)
+
+    return gradcheck(
+        gradients,
+        inputs + grad_outputs,
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+    )

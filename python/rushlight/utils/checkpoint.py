@@ -1,0 +1,267 @@
+"""Checkpoints: activations that are computed again in backward instead of being kept."""
+
+import contextlib
+import warnings
+
+from rushlight import _C
+from rushlight._C import Tensor
+from rushlight.autograd import backward as _backward
+from rushlight.autograd.function import Function
+from rushlight.autograd.grad_mode import enable_grad, no_grad, set_grad_enabled
+from rushlight.autograd.graph import saved_tensors_hooks
+
+__all__ = [
+    "CheckpointError",
+    "CheckpointFunction",
+    "checkpoint",
+    "checkpoint_sequential",
+    "check_backward_validity",
+    "detach_variable",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+]
+
+
+class CheckpointError(RuntimeError):
+    """What was computed again is not what was computed first."""
+
+
+def detach_variable(inputs):
+    """The tensors among `inputs` without history, with the same requires_grad."""
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type:  {type(inputs).__name__}")
+    return tuple(
+        each.detach().requires_grad_(each.requires_grad) if isinstance(each, Tensor) else each for each in inputs
+    )
+
+
+def check_backward_validity(inputs) -> None:
+    """Warns if no input requires grad."""
+    if not any(each.requires_grad for each in inputs if isinstance(each, Tensor)):
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+
+
+def noop_context_fn():
+    """Two contexts that do nothing."""
+    return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled):
+    """Refused if true: errors say what they know in any case."""
+    if enabled:
+        raise NotImplementedError("set_checkpoint_debug_enabled(True): there is no trace of operations to show")
+    yield
+
+
+class _RandomState:
+    """The state of the default generator at the first computation, for the second."""
+
+    def __init__(self, preserve):
+        self.state = _C.default_generator.get_state() if preserve else None
+
+    @contextlib.contextmanager
+    def again(self):
+        if self.state is None:
+            yield
+            return
+        now = _C.default_generator.get_state()
+        _C.default_generator.set_state(self.state)
+        try:
+            yield
+        finally:
+            _C.default_generator.set_state(now)
+
+
+class CheckpointFunction(Function):
+    """The reentrant kind: forward records nothing, backward runs it again and backward through that."""
+
+    @staticmethod
+    def forward(ctx, run_function, preserve_rng_state, *args):
+        check_backward_validity(args)
+        ctx.run_function = run_function
+        ctx.random = _RandomState(preserve_rng_state)
+        # Tensors are saved, so that changes are noticed; the rest is kept as it is.
+        ctx.arguments = [None if isinstance(each, Tensor) else each for each in args]
+        ctx.tensor_places = [i for i, each in enumerate(args) if isinstance(each, Tensor)]
+        ctx.save_for_backward(*(args[i] for i in ctx.tensor_places))
+        with no_grad():
+            return run_function(*args)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        if _C._pass_is_restricted():
+            raise RuntimeError(
+                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` "
+                "parameter to .backward(). To resolve this error, you can either set use_reentrant=False, or call "
+                ".backward() without passing the `inputs` argument."
+            )
+        arguments = list(ctx.arguments)
+        for place, tensor in zip(ctx.tensor_places, ctx.saved_tensors):
+            arguments[place] = tensor
+        detached = detach_variable(tuple(arguments))
+        with ctx.random.again(), enable_grad():
+            outputs = ctx.run_function(*detached)
+        if isinstance(outputs, Tensor):
+            outputs = (outputs,)
+        weighted = [
+            (output, grad)
+            for output, grad in zip(outputs, grads)
+            if isinstance(output, Tensor) and output.requires_grad and grad is not None
+        ]
+        if not weighted:
+            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
+        _backward([output for output, _ in weighted], [grad for _, grad in weighted])
+        return (None, None) + tuple(each.grad if isinstance(each, Tensor) else None for each in detached)
+
+
+class _Stop(Exception):
+    """Everything that was saved has been computed again."""
+
+
+class _Frame:
+    """One call of the kind that is not reentrant: what it saved, by number, and what came of it again."""
+
+    def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop):
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.random = _RandomState(preserve_rng_state)
+        self.grad_enabled = _C.is_grad_enabled()
+        self.contexts = contexts
+        self.check = check
+        self.early_stop = early_stop
+        self.described: list = []  # shape and dtype of each saved tensor
+        self.again: dict = {}
+
+    def pack(self, tensor):
+        self.described.append(_description(tensor))
+        return len(self.described) - 1
+
+    def unpack(self, number):
+        if number not in self.again:
+            self.compute_again()
+        if number not in self.again:
+            raise CheckpointError(_UNPACKED_TWICE)
+        return self.again.pop(number)
+
+    def compute_again(self):
+        again: list = []
+
+        def pack(tensor):
+            again.append(tensor.detach())
+            if self.early_stop and len(again) == len(self.described):
+                raise _Stop
+            return len(again) - 1
+
+        def unpack(number):
+            return again[number]
+
+        with contextlib.suppress(_Stop), self.random.again(), self.contexts, set_grad_enabled(self.grad_enabled):
+            with saved_tensors_hooks(pack, unpack):
+                self.function(*self.args, **self.kwargs)
+        if self.check:
+            self.compare(again)
+        self.again = dict(enumerate(again))
+
+    def compare(self, again):
+        first, second = len(self.described), len(again)
+        if first != second:
+            raise CheckpointError(
+                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and "
+                f"recomputation.\nNumber of tensors saved during forward: {first}\n"
+                f"Number of tensors saved during recomputation: {second}."
+            )
+        differing = [
+            f"tensor at position {i}:\nsaved metadata: {before}\nrecomputed metadata: {_description(tensor)}"
+            for i, (before, tensor) in enumerate(zip(self.described, again))
+            if before != _description(tensor)
+        ]
+        if differing:
+            raise CheckpointError(
+                "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
+                "during the forward pass.\n" + "\n".join(differing) + "\n"
+            )
+
+
+_UNPACKED_TWICE = (
+    "torch.utils.checkpoint: Unpack is being triggered for a tensor that was either never recomputed, or already "
+    "unpacked once. If you are calling ctx.saved_tensors in backward, make sure to do so only once. Otherwise please "
+    "open an issue with details on your use case."
+)
+
+
+def _description(tensor):
+    return {"shape": tensor.shape, "dtype": tensor.dtype, "device": tensor.device}
+
+
+def checkpoint(
+    function,
+    *args,
+    use_reentrant=None,
+    context_fn=noop_context_fn,
+    determinism_check="default",
+    debug=False,
+    early_stop=True,
+    **kwargs,
+):
+    """`function(*args, **kwargs)`, whose intermediate results are not kept but computed again in backward.
+
+    `use_reentrant=False` is the kind to use: it works with autograd.grad, keywords and nested structures. Random
+    numbers are drawn again from the same state, unless `preserve_rng_state=False`.
+    """
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. Starting in PyTorch 2.9, "
+            "calling checkpoint without use_reentrant will raise an exception. use_reentrant=False is recommended, but "
+            "if you need to preserve the current default behavior, you can pass use_reentrant=True. Refer to docs for "
+            "more details on the differences between the two variants.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    if debug:
+        raise NotImplementedError("checkpoint(debug=True): there is no trace of operations to show")
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if determinism_check not in ("default", "none"):
+        raise ValueError(
+            f"determinism_check should be one of ['default', 'none'] but got {determinism_check}"
+        )
+    if use_reentrant:
+        if kwargs:
+            raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        if context_fn is not noop_context_fn:
+            raise ValueError("Passing `context_fn` is only supported when use_reentrant=False.")
+        return CheckpointFunction.apply(function, preserve, *args)
+    first, second = context_fn()
+    frame = _Frame(function, args, kwargs, preserve, second, determinism_check == "default", early_stop)
+    if not _C.is_grad_enabled():
+        return function(*args, **kwargs)
+    with saved_tensors_hooks(frame.pack, frame.unpack), first:
+        return function(*args, **kwargs)
+
+
+def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs):
+    """Runs the modules of a Sequential in `segments` parts; of all but the last only the inputs are kept."""
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if kwargs:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+    modules = list(functions.children()) if hasattr(functions, "children") else list(functions)
+
+    def part(start, end):
+        def forward(value):
+            for module in modules[start : end + 1]:
+                value = module(value)
+            return value
+
+        return forward
+
+    size = len(modules) // segments
+    end = -1
+    for start in range(0, size * (segments - 1), size):
+        end = start + size - 1
+        input = checkpoint(part(start, end), input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
+    return part(end + 1, len(modules) - 1)(input)
