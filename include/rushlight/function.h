@@ -78,6 +78,7 @@ class FunctionNode : public Node {
 
   std::vector<Tensor> inputs_;  // while forward runs
   std::unique_ptr<Saved> saved_;
+  SmallVector<bool, 4> is_tensor_;  // of the results
   bool recorded_ = false;
   bool released_ = false;
 };

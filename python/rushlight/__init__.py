@@ -31,6 +31,8 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     int16,
     int32,
     int64,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
     layout,

@@ -80,6 +80,7 @@ void FunctionNode::finish(const Ref<FunctionNode>& self, std::vector<Tensor>& re
 
 void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, uint32_t index) {
   outputs.push_back(result.defined() ? Meta(result) : Meta());
+  is_tensor_.push_back(result.defined());
   if (!result.defined()) return;
   bool is_input = holds(inputs_, result), is_dirty = holds(context.dirty_, result);
   if (is_dirty && !result.impl()->inference) {
@@ -148,7 +149,7 @@ void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
   std::vector<Tensor> gradients(arrived.begin(), arrived.end());
   gradients.resize(outputs.size());
   for (size_t i = 0; context.materialize_ && i < gradients.size(); ++i) {
-    if (!gradients[i].defined()) gradients[i] = zeros(Ints(outputs[i].shape), outputs[i].dtype);
+    if (!gradients[i].defined() && is_tensor_[i]) gradients[i] = zeros(Ints(outputs[i].shape), outputs[i].dtype);
   }
   std::vector<Tensor> made = run_backward(std::move(gradients));
   check(made.size() == edges_.size(), "function ", name(),

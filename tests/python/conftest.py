@@ -22,6 +22,10 @@ def oracle_is_installed() -> bool:
     return version("torch").startswith(ORACLE)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="let tests over random programs run thousands of them")
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if "torch" in getattr(item, "fixturenames", ()):

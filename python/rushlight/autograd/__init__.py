@@ -28,9 +28,7 @@ def _gradients(given, count):
     return gradients
 
 
-def backward(
-    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
-):
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
     """Adds the gradients of `tensors`, weighted by `grad_tensors`, to the grad of leaves (or `inputs`)."""
     if grad_variables is not None:
         import warnings
@@ -87,7 +85,8 @@ def grad(
     )
     if materialize_grads:
         results = tuple(
-            input.new_zeros(input.shape) if result is None else result for input, result in zip(inputs, results)
+            input.new_zeros(input.shape) if result is None else result
+            for input, result in zip(inputs, results, strict=False)
         )
     return results
 

@@ -115,6 +115,9 @@ class _Once(Function):
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
 
+_Once._backward_cls = _make_backward_class("Error", _Once)
+
+
 def once_differentiable(fn):
     """Decorates a backward that can't be differentiated itself: trying to is then an error."""
 

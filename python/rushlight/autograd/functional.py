@@ -48,7 +48,7 @@ def _check_outputs(outputs, strict):
 
 def _gradients(outputs, inputs, weights, create_graph, retain=True):
     """The gradients; None where there are none."""
-    chosen = [(o, w) for o, w in zip(outputs, weights) if o.requires_grad]
+    chosen = [(o, w) for o, w in zip(outputs, weights, strict=False) if o.requires_grad]
     if not chosen:
         return (None,) * len(inputs)
     return _grad_of(
@@ -64,7 +64,7 @@ def _gradients(outputs, inputs, weights, create_graph, retain=True):
 def _filled(grads, references, strict, create_graph, stage):
     """Zeros in place of what does not depend; in strict mode, the error that says so."""
     filled = []
-    for i, (grad, reference) in enumerate(zip(grads, references)):
+    for i, (grad, reference) in enumerate(zip(grads, references, strict=False)):
         if grad is None:
             if strict:
                 raise RuntimeError(_INDEPENDENT[stage].format(i))
@@ -101,7 +101,7 @@ def _vector(v, references, function, message):
             if isinstance(v, tuple)
             else f"The given v should contain {len(references)} values but is a single Tensor"
         )
-    for i, (value, reference) in enumerate(zip(values, references)):
+    for i, (value, reference) in enumerate(zip(values, references, strict=False)):
         if value.shape != reference.shape:
             place = f"Entry {i} in v" if len(references) > 1 else "v"
             raise RuntimeError(f"{place} has invalid size: should be {reference.shape} but got {value.shape}.")
@@ -119,11 +119,15 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
         inputs = _prepared(inputs, create_graph)
         outputs_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "vjp")
         _check_outputs(outputs, strict)
-        message = "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+        message = (
+            "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+        )
         v = _vector(v, outputs, "vjp", message)
     recording = create_graph
     with enable_grad():
-        grads = _filled(_gradients(outputs, inputs, v, recording, retain=recording), inputs, strict, create_graph, "back")
+        grads = _filled(
+            _gradients(outputs, inputs, v, recording, retain=recording), inputs, strict, create_graph, "back"
+        )
     return (
         _unwrap(_returned(outputs, create_graph), outputs_tuple),
         _unwrap(_returned(grads, create_graph), inputs_tuple),
@@ -178,7 +182,7 @@ def _rows(index, output, inputs, create_graph, strict):
         weight = output.new_zeros((output.numel(),))
         weight[j] = 1
         grads = _gradients((output,), inputs, (weight.reshape(output.shape),), create_graph)
-        for i, (grad, input) in enumerate(zip(grads, inputs)):
+        for i, (grad, input) in enumerate(zip(grads, inputs, strict=False)):
             if grad is None:
                 if strict:
                     raise RuntimeError(f"Output {index} of the user-provided function is independent of input {i}. "
@@ -192,8 +196,10 @@ def _rows(index, output, inputs, create_graph, strict):
             collected[i].append(grad)
     stack = _C._functions["stack"]
     return tuple(
-        (stack(grads, 0) if grads else input.new_zeros((0, *input.shape))).reshape(tuple(output.shape) + tuple(input.shape))
-        for grads, input in zip(collected, inputs)
+        (stack(grads, 0) if grads else input.new_zeros((0, *input.shape))).reshape(
+            tuple(output.shape) + tuple(input.shape)
+        )
+        for grads, input in zip(collected, inputs, strict=False)
     )
 
 

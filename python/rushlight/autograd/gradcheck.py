@@ -39,7 +39,7 @@ def _checked_inputs(inputs):
                 "This check will likely fail if all the inputs are not of double precision floating point or complex. ",
                 stacklevel=3,
             )
-        if any(stride == 0 and size > 1 for stride, size in zip(each.stride(), each.shape)):
+        if any(stride == 0 and size > 1 for stride, size in zip(each.stride(), each.shape, strict=False)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping "
                 "to be able to compute the numerical gradients correctly. You should call .contiguous on the input before "
@@ -69,7 +69,7 @@ def _numerical(function, inputs, differentiated, outputs, eps):
                 with no_grad():
                     values.append([each.detach().clone() for each in _selected(function(*inputs), outputs)])
             data[position] = before
-            for column, low, high in zip(columns, *values):
+            for column, low, high in zip(columns, *values, strict=False):
                 column[row] = ((high - low) / (2 * eps)).reshape(-1)
         result.append(columns)
     return result
@@ -105,7 +105,7 @@ def _analytical(output, differentiated, weight_of):
     jacobians = [zeros((input.numel(), output.numel()), dtype=input.dtype) for input in differentiated]
     for column in range(output.numel()):
         grads = _grad_of(output, differentiated, weight_of(output, column), retain_graph=True, allow_unused=True)
-        for jacobian, grad, input in zip(jacobians, grads, differentiated):
+        for jacobian, grad, input in zip(jacobians, grads, differentiated, strict=False):
             if grad is None:
                 continue
             if grad.shape != input.shape or grad.dtype != input.dtype:
@@ -126,7 +126,7 @@ def _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol):
     for i, output in enumerate(outputs):
         analytical = _analytical(output, differentiated, _unit)
         again = _analytical(output, differentiated, _unit)
-        for j, (exact, repeated) in enumerate(zip(analytical, again)):
+        for j, (exact, repeated) in enumerate(zip(analytical, again, strict=False)):
             approximate = numerical[j][i].to(exact.dtype)
             if not exact.allclose(approximate, rtol, atol):
                 raise GradcheckError(

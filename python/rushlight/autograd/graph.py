@@ -181,9 +181,7 @@ def register_multi_grad_hook(tensors, fn, *, mode: str = "all"):
 
         return hook
 
-    return _MultiHandle(
-        [tensor.register_hook(arrived(i)) for i, tensor in enumerate(tensors) if tensor.requires_grad]
-    )
+    return _MultiHandle([tensor.register_hook(arrived(i)) for i, tensor in enumerate(tensors) if tensor.requires_grad])
 
 
 def allow_mutation_on_saved_tensors():

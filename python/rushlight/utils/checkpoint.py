@@ -97,7 +97,7 @@ class CheckpointFunction(Function):
                 ".backward() without passing the `inputs` argument."
             )
         arguments = list(ctx.arguments)
-        for place, tensor in zip(ctx.tensor_places, ctx.saved_tensors):
+        for place, tensor in zip(ctx.tensor_places, ctx.saved_tensors, strict=False):
             arguments[place] = tensor
         detached = detach_variable(tuple(arguments))
         with ctx.random.again(), enable_grad():
@@ -106,7 +106,7 @@ class CheckpointFunction(Function):
             outputs = (outputs,)
         weighted = [
             (output, grad)
-            for output, grad in zip(outputs, grads)
+            for output, grad in zip(outputs, grads, strict=False)
             if isinstance(output, Tensor) and output.requires_grad and grad is not None
         ]
         if not weighted:
@@ -172,7 +172,7 @@ class _Frame:
             )
         differing = [
             f"tensor at position {i}:\nsaved metadata: {before}\nrecomputed metadata: {_description(tensor)}"
-            for i, (before, tensor) in enumerate(zip(self.described, again))
+            for i, (before, tensor) in enumerate(zip(self.described, again, strict=False))
             if before != _description(tensor)
         ]
         if differing:
@@ -221,9 +221,7 @@ def checkpoint(
         raise NotImplementedError("checkpoint(debug=True): there is no trace of operations to show")
     preserve = kwargs.pop("preserve_rng_state", True)
     if determinism_check not in ("default", "none"):
-        raise ValueError(
-            f"determinism_check should be one of ['default', 'none'] but got {determinism_check}"
-        )
+        raise ValueError(f"determinism_check should be one of ['default', 'none'] but got {determinism_check}")
     if use_reentrant:
         if kwargs:
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))

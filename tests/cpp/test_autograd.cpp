@@ -1,0 +1,196 @@
+// Autograd from C++: graphs, modes, hooks, custom functions, threads.
+
+#include <gtest/gtest.h>
+#include <rushlight/function.h>
+#include <rushlight/operators.h>
+
+#include <thread>
+#include <vector>
+
+#include "runtime/allocator.h"
+
+namespace {
+
+using namespace rushlight;
+
+Tensor leaf(std::initializer_list<float> values) {
+  Tensor result = zeros({int64_t(values.size())});
+  std::copy(values.begin(), values.end(), result.data<float>());
+  return result.requires_grad_();
+}
+
+std::vector<float> values(const Tensor& tensor) {
+  Tensor flat = tensor.detach().contiguous();
+  return {flat.data<float>(), flat.data<float>() + flat.numel()};
+}
+
+using List = std::vector<float>;
+
+TEST(Autograd, GradientsAccumulateInLeaves) {
+  Tensor x = leaf({1, 2, 3}), w = leaf({4, 5, 6});
+  (x * w).sum().backward();
+  EXPECT_EQ(values(x.grad()), (List{4, 5, 6}));
+  (x * w).sum().backward();
+  EXPECT_EQ(values(x.grad()), (List{8, 10, 12}));
+  EXPECT_EQ(values(w.grad()), (List{2, 4, 6}));
+}
+
+TEST(Autograd, HigherDerivatives) {
+  Tensor x = leaf({1, 2, 3});
+  Tensor y = x.pow(3).sum();
+  Tensor first = autograd::grad({y}, {x}, {}, {}, true)[0];
+  Tensor second = autograd::grad({first.sum()}, {x}, {}, {}, true)[0];
+  EXPECT_EQ(values(first), (List{3, 12, 27}));
+  EXPECT_EQ(values(second), (List{6, 12, 18}));
+}
+
+TEST(Autograd, BackwardToSomeInputsOnly) {
+  Tensor x = leaf({1, 2}), w = leaf({3, 4});
+  Tensor y = x * w;
+  autograd::backward({y.sum()}, {}, {}, false, {x, y});
+  EXPECT_EQ(values(x.grad()), (List{3, 4}));
+  EXPECT_EQ(values(y.grad()), (List{1, 1}));
+  EXPECT_FALSE(w.grad().defined());
+}
+
+TEST(Autograd, ModesHoldUntilTheEndOfTheScope) {
+  Tensor x = leaf({1});
+  {
+    autograd::NoGrad guard;
+    EXPECT_FALSE((x * 2).requires_grad());
+    autograd::EnableGrad inner;
+    EXPECT_TRUE((x * 2).requires_grad());
+  }
+  EXPECT_TRUE((x * 2).requires_grad());
+  Tensor made;
+  {
+    autograd::InferenceMode guard;
+    made = x * 2;
+  }
+  EXPECT_TRUE(made.impl()->inference);
+  EXPECT_THROW(made.add_(1), Error);
+  EXPECT_THROW(x * made, Error);
+}
+
+TEST(Autograd, HooksOfTensors) {
+  Tensor x = leaf({1, 2});
+  Tensor y = x * 3;
+  List seen;
+  autograd::register_hook(y, [](const Tensor& gradient) { return gradient * 10; });
+  autograd::register_hook(y, [&](const Tensor& gradient) { seen = values(gradient); });
+  auto removed = autograd::register_hook(y, [](const Tensor& gradient) { return gradient * 0; });
+  removed.remove();
+  autograd::retain_grad(y);
+  int leaves = 0;
+  autograd::register_post_accumulate_grad_hook(x, [&](const Tensor& leaf) {
+    ++leaves;
+    EXPECT_TRUE(leaf.is_same(x));
+  });
+  y.sum().backward();
+  EXPECT_EQ(seen, (List{10, 10}));
+  EXPECT_EQ(values(y.grad()), (List{10, 10}));
+  EXPECT_EQ(values(x.grad()), (List{30, 30}));
+  EXPECT_EQ(leaves, 1);
+}
+
+TEST(Autograd, HooksOfNodes) {
+  Tensor x = leaf({1, 2});
+  Tensor y = x * 3;
+  autograd::register_prehook(*y.grad_fn(),
+                             [](autograd::Gradients& arrived) { arrived[0] = arrived[0] * 2; });
+  autograd::register_hook(*y.grad_fn(),
+                          [](autograd::Gradients& computed, const autograd::Gradients& arrived) {
+                            computed[0] = computed[0] + arrived[0];
+                          });
+  y.sum().backward();
+  EXPECT_EQ(values(x.grad()), (List{8, 8}));
+}
+
+TEST(Autograd, AHookThatThrowsLeavesAWorkingEngine) {
+  Tensor x = leaf({1, 2});
+  auto handle =
+      autograd::register_hook(x, [](const Tensor&) { fail(ErrorKind::Value, "on purpose"); });
+  EXPECT_THROW((x * 2).sum().backward(), Error);
+  handle.remove();
+  (x * 2).sum().backward();
+  EXPECT_EQ(values(x.grad()), (List{2, 2}));
+}
+
+struct Exp : autograd::Function<Exp> {
+  static Tensor forward(autograd::Context& context, const Tensor& x, double scale) {
+    Tensor result = (x * scale).exp();
+    context.save_for_backward({result});
+    context.saved_data["scale"] = scale;
+    return result;
+  }
+  static std::vector<Tensor> backward(autograd::Context& context, std::vector<Tensor> gradients) {
+    double scale = std::any_cast<double>(context.saved_data["scale"]);
+    return {gradients[0] * context.get_saved_variables()[0] * scale, Tensor()};
+  }
+};
+
+TEST(Autograd, CustomFunctions) {
+  Tensor x = leaf({0, 1});
+  Tensor y = Exp::apply(x, 2.0);
+  EXPECT_EQ(y.grad_fn()->name(), "ExpBackward");
+  Tensor first = autograd::grad({y.sum()}, {x}, {}, {}, true)[0];
+  EXPECT_EQ(values(first), values(y * 2));
+  Tensor second = autograd::grad({first.sum()}, {x})[0];
+  EXPECT_EQ(values(second), values(y * 4));
+}
+
+TEST(Autograd, TheErrorNamesTheCulprits) {
+  Tensor x = leaf({1, 2});
+  Tensor y = (x * 1).exp();
+  y.mul_(2);
+  try {
+    y.sum().backward();
+    FAIL();
+  } catch (const Error& error) {
+    std::string text = error.what();
+    EXPECT_NE(text.find("`exp` saved its result for backward, but `mul_` changed it since"),
+              std::string::npos)
+        << text;
+  }
+}
+
+TEST(Autograd, AChainOfAMillionIsFreed) {
+  int64_t before = allocator_stats().live_blocks;
+  {
+    Tensor x = leaf({1});
+    Tensor y = x;
+    for (int i = 0; i < 1'000'000; ++i) y = y + 1;
+    y.backward();
+    EXPECT_EQ(values(x.grad()), (List{1}));
+  }
+  EXPECT_EQ(allocator_stats().live_blocks, before);
+}
+
+// Also under ThreadSanitizer.
+TEST(Autograd, ThreadsOnSeparateGraphsAndSharedLeaves) {
+  Tensor shared = leaf({1, 2});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        Tensor own = leaf({3, 4});
+        (shared * own.detach()).sum().backward();
+        (own * own).sum().backward();
+        EXPECT_EQ(values(own.grad()), (List{6, 8}));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(values(shared.grad()), (List{2400, 3200}));
+}
+
+TEST(Autograd, AGraphMayDieInAnotherThread) {
+  Tensor x = leaf({1});
+  Tensor y = x;
+  for (int i = 0; i < 1000; ++i) y = y * 1;
+  std::thread([y = std::move(y)]() mutable { y = Tensor(); }).join();
+  (x * 2).backward();
+  EXPECT_EQ(values(x.grad()), (List{2}));
+}
+
+}  // namespace

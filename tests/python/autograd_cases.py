@@ -1,0 +1,1157 @@
+"""Small programs, each run by test_autograd.py on Rushlight and on PyTorch: the same results, the same errors."""
+
+import warnings
+from typing import Any
+
+torch: Any = None  # the library under test, set by whoever loads this file
+
+
+notes: list = []  # what a program notes on its way
+
+
+def note(*values):
+    notes.append(values)
+
+
+class Scale:
+    """Scale.apply(x, k): x * k, made anew for each library."""
+
+    @staticmethod
+    def apply(*args, **kwargs):
+        class Scale(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, k):
+                ctx.save_for_backward(x)
+                ctx.k = k
+                return x * k
+
+            @staticmethod
+            def backward(ctx, g):
+                return g * ctx.k, None
+
+        return Scale.apply(*args, **kwargs)
+
+
+def leaf():
+    return torch.ones(3, requires_grad=True)
+
+
+def capture_hook():
+    a = leaf()
+    b = a * 2
+    b.register_hook(lambda g: g * 10)
+    c = b.sum()
+    return (torch.autograd.grad(c, (a, b)),)
+
+
+def capture_hook2():
+    a = leaf()
+    b = a * 2
+    b.register_hook(lambda g: g * 10)
+    c = b.sum()
+    return (torch.autograd.grad(c, (b,)),)
+
+
+def capture_leafhook():
+    a = leaf()
+    a.register_hook(lambda g: g * 10)
+    c = (a * 2).sum()
+    return (torch.autograd.grad(c, (a,)),)
+
+
+def strides():
+    p = torch.randn(3, 4).t().requires_grad_()
+    (p * torch.ones(4, 3)).sum().backward()
+    q = torch.randn(3, 4)[:, ::2].requires_grad_()
+    q.sum().backward()
+    return p.grad.stride(), q.grad.stride()
+
+
+def intleaf():
+    return torch.ones(3, dtype=torch.long).requires_grad_()
+
+
+def intleaf2():
+    x = torch.ones(3, dtype=torch.long)
+    x.requires_grad = True
+
+
+def nonleafset():
+    x = leaf() * 2
+    x.requires_grad = False
+
+
+def nonleafset2():
+    x = leaf() * 2
+    x.requires_grad_(False)
+
+
+def nonscalar():
+    (leaf() * 2).backward()
+
+
+def nograd():
+    torch.ones(1).backward()
+
+
+def gradshape():
+    (leaf() * 2).backward(torch.ones(2))
+
+
+def graddtype():
+    x = leaf()
+    (x * 2).backward(torch.ones(3, dtype=torch.double))
+    return x.grad.dtype
+
+
+def graddtypei():
+    x = leaf()
+    (x * 2).backward(torch.ones(3, dtype=torch.long))
+    return x.grad.dtype
+
+
+def grad_unused():
+    a, b = leaf(), leaf()
+    return torch.autograd.grad(a.sum(), (b,))
+
+
+def grad_unused2():
+    a, b = leaf(), leaf()
+    return torch.autograd.grad(a.sum(), (a, b), allow_unused=True)
+
+
+def grad_mat():
+    a, b = leaf(), leaf()
+    return torch.autograd.grad(a.sum(), (a, b), materialize_grads=True)
+
+
+def grad_noreq():
+    a, b = leaf(), torch.ones(2)
+    return torch.autograd.grad(a.sum(), (a, b))
+
+
+def second():
+    a = leaf()
+    y = (a * a).sum()
+    y.backward()
+    y.backward()
+
+
+def secondadd():
+    a = leaf()
+    y = (a + a).sum()
+    y.backward()
+    y.backward()
+    return a.grad
+
+
+def gradself():
+    a = leaf()
+    a.grad = a
+
+
+def gradtype():
+    a = leaf()
+    a.grad = 3
+
+
+def gradshape2():
+    a = leaf()
+    a.grad = torch.ones(2)
+
+
+def graddtype2():
+    a = leaf()
+    a.grad = torch.ones(3, dtype=torch.double)
+
+
+def gradview():
+    a = leaf()
+    b = a.expand(2, 3)
+    return b.grad
+
+
+def nonleafgrad():
+    with warnings.catch_warnings(record=True) as w:
+        warnings.simplefilter("always")
+        g = (leaf() * 2).grad
+        return g, [str(x.message) for x in w]
+
+
+def leafinplace():
+    a = leaf()
+    a.add_(1)
+
+
+def leafviewinplace():
+    a = leaf()
+    a[0].add_(1)
+
+
+def nogradview():
+    a = leaf() * 2
+    with torch.no_grad():
+        v = a[1:]
+    v.add_(1)
+
+
+def nogradview2():
+    a = leaf()
+    with torch.no_grad():
+        v = a[1:]
+    v.add_(1)
+
+
+def nogradview3():
+    a = torch.ones(3)
+    with torch.no_grad():
+        v = a[1:]
+    v.mul_(leaf()[1:])
+    return v.grad_fn, a.grad_fn
+
+
+def multi():
+    a = leaf() * 2
+    v, w, z = a.unbind()
+    v.add_(1)
+
+
+def multi2():
+    a = leaf() * 2
+    v = a.split(2)
+    v[0].add_(1)
+
+
+def multi3():
+    a = leaf() * 2
+    v = a.chunk(2)
+    v[0].add_(1)
+
+
+def multi4():
+    a = leaf() * 2
+    v = a.split(2)
+    a.add_(1)
+    return v[0].grad_fn
+
+
+def inf1():
+    with torch.inference_mode():
+        a = torch.ones(3)
+    a.requires_grad_()
+
+
+def inf2():
+    with torch.inference_mode():
+        a = torch.ones(3)
+    a.add_(1)
+
+
+def inf3():
+    with torch.inference_mode():
+        a = torch.ones(3)
+    return leaf() * a
+
+
+def inf3b():
+    with torch.inference_mode():
+        a = torch.ones(3)
+    return leaf() + a
+
+
+def inf4():
+    a = torch.ones(3)
+    with torch.inference_mode():
+        v = a[1:]
+        note(v.is_inference())
+    v.add_(1)
+    return v
+
+
+def inf5():
+    a = leaf() * 2
+    with torch.inference_mode():
+        v = a[1:]
+    v.add_(1)
+    return v
+
+
+def inf6():
+    a = leaf() * 2
+    with torch.inference_mode():
+        a.add_(1)
+        b = a + 1
+        note(a._version, b.is_inference())
+    return a.grad_fn
+
+
+def datav():
+    a = leaf()
+    d = a.data
+    d.add_(1)
+    return a, a._version, d._version, d.requires_grad
+
+
+def detv():
+    a = leaf() * 1
+    d = a.detach()
+    d.add_(1)
+    return a._version, d._version
+
+
+def datasave():
+    a = leaf() * 1
+    b = a * a
+    a.data.add_(1)
+    b.sum().backward()
+
+
+def detsave():
+    a = leaf() * 1
+    b = a * a
+    a.detach().add_(1)
+    b.sum().backward()
+
+
+def ver():
+    a = leaf() * 1
+    b = a.exp()
+    b.mul_(2)
+    b.sum().backward()
+
+
+def ver2():
+    a = leaf() * 1
+    b = a * a
+    a.mul_(2)
+    b.sum().backward()
+
+
+def ver3():
+    a = leaf()
+    w = torch.ones(3)
+    b = a * w
+    w.mul_(2)
+    b.sum().backward()
+
+
+def setdata():
+    a = leaf()
+    a.data = torch.zeros(5)
+    return a, a.grad
+
+
+def setdatatype():
+    a = leaf()
+    a.data = torch.zeros(3, dtype=torch.long)
+
+
+def setdata2():
+    a = leaf()
+    a.data = torch.zeros(3, dtype=torch.double)
+    return a
+
+
+def setdata3():
+    a = leaf()
+    a.data = 3
+
+
+def hookbad():
+    a = leaf()
+    a.register_hook(lambda g: 3)
+    a.sum().backward()
+
+
+def hookshape():
+    a = leaf()
+    a.register_hook(lambda g: g[:2])
+    a.sum().backward()
+
+
+def hookdtype():
+    a = leaf()
+    a.register_hook(lambda g: g.double())
+    a.sum().backward()
+    return a.grad.dtype
+
+
+def hooknoreq():
+    torch.ones(3).register_hook(lambda g: g)
+
+
+def hooknotcallable():
+    leaf().register_hook(3)
+
+
+def postnonleaf():
+    (leaf() * 2).register_post_accumulate_grad_hook(lambda p: p)
+
+
+def postnoreq():
+    torch.ones(2).register_post_accumulate_grad_hook(lambda p: p)
+
+
+def postret():
+    a = leaf()
+    a.register_post_accumulate_grad_hook(lambda p: p)
+    a.sum().backward()
+
+
+def retainleaf():
+    a = leaf()
+    a.retain_grad()
+    return a.retains_grad
+
+
+def retainno():
+    torch.ones(2).retain_grad()
+
+
+def nodehookbad():
+    a = leaf()
+    b = a * 2
+    b.grad_fn.register_hook(lambda gi, go: 3)
+    b.sum().backward()
+
+
+def nodehookcount():
+    a = leaf()
+    b = a * 2
+    b.grad_fn.register_hook(lambda gi, go: (1, 2, 3))
+    b.sum().backward()
+
+
+def nodehookargs():
+    a = leaf()
+    b = a * 2
+    b.grad_fn.register_hook(lambda gi, go: note(gi, go))
+    b.grad_fn.register_prehook(lambda go: note("pre", go))
+    b.sum().backward()
+
+
+def prebad():
+    a = leaf()
+    b = a * 2
+    b.grad_fn.register_prehook(lambda go: 3)
+    b.sum().backward()
+
+
+def acchook():
+    a = leaf()
+    b = a * 2
+    b.grad_fn.next_functions[0][0].register_hook(lambda gi, go: note(gi, go))
+    b.grad_fn.next_functions[0][0].register_prehook(lambda go: (go[0] * 5,))
+    b.sum().backward()
+    return a.grad
+
+
+def order():
+    L = []
+    a = leaf()
+    b = a * 2
+    b.register_hook(lambda g: L.append("t1"))
+    b.grad_fn.register_prehook(lambda g: L.append("pre"))
+    b.retain_grad()
+    b.register_hook(lambda g: (L.append("t2"), g * 3)[1])
+    b.grad_fn.register_hook(lambda i, o: L.append("post"))
+    a.register_hook(lambda g: L.append("leaf"))
+    a.register_post_accumulate_grad_hook(lambda p: L.append("acc"))
+    b.sum().backward()
+    return L, b.grad, a.grad
+
+
+def retaininplace():
+    a = leaf()
+    b = a * 2
+    b.retain_grad()
+    b.mul_(3)
+    b.sum().backward()
+    return b.grad, b.retains_grad
+
+
+def hookinplace():
+    L = []
+    a = leaf()
+    b = a * 2
+    b.register_hook(lambda g: L.append(g))
+    b.mul_(3)
+    b.sum().backward()
+    return L
+
+
+def saved():
+    a = leaf()
+    b = a * 2
+    c = b * a
+    d = c.exp()
+    e = d.sum(dim=0)
+    f = a.pow(3)
+    return (
+        c.grad_fn._saved_self,
+        c.grad_fn._saved_other,
+        d.grad_fn._saved_result,
+        e.grad_fn._saved_dim,
+        e.grad_fn._saved_keepdim,
+        e.grad_fn._saved_self_sym_sizes,
+        f.grad_fn._saved_exponent,
+        b.grad_fn._saved_other,
+        c.grad_fn.name(),
+    )
+
+
+def savedfreed():
+    a = leaf()
+    b = a * a
+    b.sum().backward()
+    b.grad_fn._saved_self
+
+
+def savednone():
+    a = leaf()
+    b = a * a
+    b.grad_fn._saved_foo
+
+
+def edges_inputs():
+    a = leaf()
+    y = a * 2
+    z = y.sum()
+    z.backward(inputs=[y])
+    return y.grad, a.grad
+
+
+def emptyinputs():
+    a = leaf()
+    a.sum().backward(inputs=[])
+
+
+def rgset():
+    a = leaf()
+    a.requires_grad = 3
+
+
+def rgview():
+    a = torch.ones(3)
+    v = a[:2]
+    v.requires_grad_()
+    return v.is_leaf, v.grad_fn
+
+
+def nm():
+    a = leaf()
+    b = a.view(3, 1)
+    b.requires_grad_(False)
+
+
+def detinplace():
+    a = leaf()
+    b = a * 2
+    b.detach_()
+    return b.requires_grad, b.is_leaf
+
+
+def detview():
+    a = leaf() * 2
+    b = a[:2]
+    b.detach_()
+
+
+def gradbatched():
+    a = leaf()
+    return torch.autograd.grad(a * 2, a, torch.eye(3), is_grads_batched=True)
+
+
+def gradlen():
+    a = leaf()
+    torch.autograd.backward([a.sum(), a.sum()], [None])
+
+
+def gradnone():
+    a = leaf()
+    torch.autograd.backward([a * 2], [None])
+
+
+def gradbad():
+    a = leaf()
+    torch.autograd.backward([a * 2], [3])
+
+
+def maxint():
+    a = leaf()
+    v, i = a.max(0)
+    i.backward()
+
+
+def createg():
+    a = leaf()
+    with warnings.catch_warnings(record=True) as w:
+        warnings.simplefilter("always")
+        (a * a).sum().backward(create_graph=True)
+        return a.grad, [str(x.message)[:80] for x in w]
+
+
+def function_few():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a * b
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    F.apply(x, x).sum().backward()
+
+
+def function_many():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g
+
+    F.apply(x).sum().backward()
+
+
+def function_manynone():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, None, None
+
+    F.apply(x).sum().backward()
+    return x.grad
+
+
+def function_nonvar():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g
+
+    F.apply(x, 2).sum().backward()
+
+
+def function_wrongtype():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return 3
+
+    F.apply(x).sum().backward()
+
+
+def function_wrongshape():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g[:2]
+
+    F.apply(x).sum().backward()
+
+
+def function_noback():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+    F.apply(x).sum().backward()
+
+
+def function_nofwd():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        pass
+
+    F.apply(x)
+
+
+def function_inst():
+    return Scale()
+
+
+def function_call():
+    x = leaf()
+    return Scale()(x)
+
+
+def function_both():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+        @staticmethod
+        def vjp(ctx, g):
+            return g
+
+    F.apply(x).sum().backward()
+
+
+def function_dirtynot():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a)
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    F.apply(x * 1)
+
+
+def function_dirtyleaf():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a)
+            return a.mul_(2)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    F.apply(x)
+
+
+def function_dirtyok():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a)
+            return a.mul_(2)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    a = x * 1
+    v = a._version
+    b = F.apply(a)
+    return (b is a, a._version - v, a.grad_fn)
+
+
+def function_dirtyview():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a)
+            return a.mul_(2)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    a = x * 1
+    v = a[1:]
+    F.apply(v)
+    return (b is v, a.grad_fn, b.grad_fn)
+
+
+def function_dirtyview2():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a)
+            return a.mul_(2), a + 1
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * 2
+
+    a = x * 1
+    v = a[1:]
+    F.apply(v)
+
+
+def function_notenforced():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 5
+
+    b = F.apply(x)
+    note(b is x, b._base is x, b._is_view(), b.grad_fn)
+    b += 1
+
+
+def function_viewin():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a[1:]
+
+        @staticmethod
+        def backward(ctx, g):
+            return torch.cat([torch.zeros(1), g])
+
+    b = F.apply(x * 1)
+    note(b.grad_fn, b._is_view())
+    b.mul_(2)
+
+
+def function_nondiff():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            r = a > 0
+            s = a * 2
+            ctx.mark_non_differentiable(r, s)
+            return r, s, a * 3
+
+        @staticmethod
+        def backward(ctx, *g):
+            note(g)
+            return g[2]
+
+    r = F.apply(x)
+    r[2].sum().backward()
+    return [(q.requires_grad, q.grad_fn) for q in r]
+
+
+def function_intout():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a.long(), a * 2
+
+        @staticmethod
+        def backward(ctx, *g):
+            note(g)
+            return g[1]
+
+    r = F.apply(x)
+    r[1].sum().backward()
+    return [(q.requires_grad, q.grad_fn) for q in r]
+
+
+def function_nomat():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.set_materialize_grads(False)
+            return a * 3, a * 2
+
+        @staticmethod
+        def backward(ctx, *g):
+            note(g)
+            return g[1]
+
+    r = F.apply(x)
+    r[1].sum().backward()
+
+
+def function_badret():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return 3
+
+        @staticmethod
+        def backward(ctx, *g):
+            return g[1]
+
+    return F.apply(x)
+
+
+def function_mixret():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2, 5, None
+
+        @staticmethod
+        def backward(ctx, *g):
+            note(g)
+            return g[0]
+
+    r = F.apply(x)
+    r[0].sum().backward()
+    return r
+
+
+def function_listret():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return [a * 2, a * 3]
+
+        @staticmethod
+        def backward(ctx, *g):
+            note(g)
+            return g[0]
+
+    return F.apply(x)
+
+
+def function_kw():
+    x = leaf()
+    return Scale.apply(x, k=2)
+
+
+def function_second():
+    x = leaf()
+    y = Scale.apply(x, 2.0).sum()
+    y.backward()
+    y.backward()
+
+
+def function_savedfreed():
+    x = leaf()
+    y = Scale.apply(x, 2.0)
+    y.sum().backward()
+    return y.grad_fn.saved_tensors
+
+
+def function_once():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, g):
+            return g * 2
+
+    (g,) = torch.autograd.grad(F.apply(x).pow(2).sum(), x, create_graph=True)
+    note(g)
+    g.sum().backward()
+
+
+def function_setup():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(a, k):
+            return a * k
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            note(inputs, output, output.requires_grad)
+            ctx.k = inputs[1]
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.k, None
+
+    r = F.apply(x, 3)
+    return r
+
+
+def function_setupkw():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(a, k=4):
+            return a * k
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            note(inputs, output, output.requires_grad)
+            ctx.k = inputs[1]
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.k, None
+
+    r = F.apply(x)
+    return r
+
+
+def function_saveint():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a, 3)
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    F.apply(x)
+
+
+def function_savenone():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            r = a * 2
+            ctx.save_for_backward(a, None, r)
+            return r
+
+        @staticmethod
+        def backward(ctx, g):
+            note(ctx.saved_tensors, ctx.saved_variables if hasattr(ctx, "saved_variables") else None)
+            return g
+
+    F.apply(x).sum().backward()
+
+
+def function_savemod():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            ctx.saved_tensors
+            return g
+
+    a = x * 1
+    b = F.apply(a)
+    a.add_(1)
+    b.sum().backward()
+
+
+def function_saveoutmod():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            r = a * 2
+            ctx.save_for_backward(r)
+            return r
+
+        @staticmethod
+        def backward(ctx, g):
+            ctx.saved_tensors
+            return g
+
+    b = F.apply(x)
+    b.add_(1)
+    b.sum().backward()
+
+
+def function_raise_():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise KeyError("boo")
+
+    F.apply(x).sum().backward()
+
+
+def function_dirtynontensor():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(3)
+            return a * 2
+
+    F.apply(x)
+
+
+def function_dup():
+    x = leaf()
+
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            r = a * 2
+            return r, r
+
+        @staticmethod
+        def backward(ctx, g, h):
+            note(g, h)
+            return g + h
+
+    a, b = F.apply(x)
+    note(a is b, a.grad_fn, a.output_nr, b.output_nr)
+    (a.sum()).backward()

@@ -1,0 +1,196 @@
+"""Random programs of views, in-place operations, detach, no_grad and backward: on Rushlight as on PyTorch.
+
+300 programs in an ordinary run, 5,000 with --long. A program is a list of instructions on numbered tensors; each
+either succeeds on both libraries or raises the same error on both, and at the end all values, gradients and flags
+agree.
+"""
+
+import math
+import warnings
+
+import hypothesis.strategies as st
+import pytest
+import rushlight
+from hypothesis import HealthCheck, given, settings
+
+UNARY = {
+    "sin": lambda a: a.sin(),
+    "exp": lambda a: (a * 0.1).exp(),
+    "tanh": lambda a: a.tanh(),
+    "neg": lambda a: -a,
+    "sum": lambda a: a.sum(),
+    "mean": lambda a: a.mean(-1, keepdim=True),
+    "clone": lambda a: a.clone(),
+    "double": lambda a: a * 2,
+    "detach": lambda a: a.detach(),
+    "data": lambda a: a.data,
+}
+VIEWS = {
+    "first": lambda a: a[0],
+    "tail": lambda a: a[..., 1:],
+    "transpose": lambda a: a.transpose(0, -1),
+    "flat": lambda a: a.view(-1),
+    "reshape": lambda a: a.reshape(-1),
+    "unsqueeze": lambda a: a.unsqueeze(0),
+    "squeeze": lambda a: a.squeeze(),
+    "expand": lambda a: a.unsqueeze(0).expand(2, *a.shape),
+    "narrow": lambda a: a.narrow(-1, 0, 2),
+    "unbind": lambda a: a.unbind(0)[0],
+    "chunk": lambda a: a.chunk(2, -1)[0],
+    "diagonal": lambda a: a.diagonal(),
+}
+BINARY = {
+    "add": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "sub": lambda a, b: a - b,
+    "scaled": lambda a, b: a * b.sum(),
+}
+IN_PLACE = {
+    "add_": lambda a, b: a.add_(b),
+    "mul_": lambda a, b: a.mul_(b),
+    "copy_": lambda a, b: a.copy_(b),
+    "add_number": lambda a, b: a.add_(1.5),
+    "mul_number": lambda a, b: a.mul_(0.5),
+    "sin_": lambda a, b: a.sin_(),
+    "tanh_": lambda a, b: a.tanh_(),
+    "zero_": lambda a, b: a.zero_(),
+    "set": lambda a, b: a.__setitem__(0, b.sum()),
+    "set_row": lambda a, b: a.__setitem__(Ellipsis, b),
+}
+OTHER = {
+    "requires_grad_": lambda a: a.requires_grad_() and None,
+    "retain_grad": lambda a: a.retain_grad(),
+    "forget": lambda a: setattr(a, "grad", None),
+    "backward": lambda a: a.sum().backward(),
+    "backward_retaining": lambda a: a.sum().backward(retain_graph=True),
+}
+
+tensor_number = st.integers(0, 30)
+
+
+def table(kind, operations, *operands):
+    return st.tuples(st.just(kind), st.sampled_from(sorted(operations)), *operands)
+
+
+simple = st.one_of(
+    table("unary", UNARY, tensor_number),
+    table("view", VIEWS, tensor_number),
+    table("binary", BINARY, tensor_number, tensor_number),
+    table("in_place", IN_PLACE, tensor_number, tensor_number),
+    table("other", OTHER, tensor_number),
+    st.tuples(st.just("grad"), tensor_number, tensor_number, st.booleans()),
+)
+block = st.tuples(st.just("no_grad"), st.lists(simple, min_size=1, max_size=4))
+programs = st.lists(st.one_of(simple, simple, simple, simple, block), min_size=4, max_size=14)
+
+
+class Machine:
+    """Runs a program on one library; what each instruction came to is in `events`."""
+
+    def __init__(self, library):
+        self.library = library
+        self.events = []
+        f64 = library.float64
+        a = library.arange(6, dtype=f64).reshape(2, 3) * 0.25 - 0.5
+        self.tensors = [a.clone().requires_grad_(), a.flip(1).clone().requires_grad_(), a + 1, a.cos()]
+
+    def __getitem__(self, number):
+        return self.tensors[number % len(self.tensors)]
+
+    def run(self, program):
+        for instruction in program:
+            if instruction[0] == "no_grad":
+                with self.library.no_grad():
+                    self.run(instruction[1])
+                continue
+            try:
+                self.step(*instruction)
+                self.events.append("done")
+            except Exception as error:  # the error is the result
+                self.events.append(f"{type(error).__name__}: {error}")
+
+    def step(self, kind, *operands):
+        if kind == "grad":
+            result, by, create = operands
+            (grad,) = self.library.autograd.grad(
+                self[result].sum(), self[by], retain_graph=True, create_graph=create, allow_unused=True
+            )
+            if grad is not None:
+                self.tensors.append(grad)
+            return
+        name, *numbers = operands
+        operation = {"unary": UNARY, "view": VIEWS, "binary": BINARY, "in_place": IN_PLACE, "other": OTHER}[kind][name]
+        made = operation(*(self[number] for number in numbers))
+        if kind not in ("in_place", "other"):
+            self.tensors.append(made)
+
+
+def described(tensor):
+    """All that may be seen of a tensor, without its values."""
+    try:
+        history = None if tensor.grad_fn is None else type(tensor.grad_fn).__name__
+        leaf = tensor.is_leaf
+    except RuntimeError as error:
+        history, leaf = reduced(f"RuntimeError: {error}"), None
+    return tuple(tensor.shape), tensor.requires_grad, leaf, history, tensor._version
+
+
+def reduced(event):
+    """An event without what the libraries word differently on purpose."""
+    event = event.split(" Hint:")[0]
+    if "inplace" in event or "in-place" in event or "autograd" in event or "grad" in event:
+        return event
+    return event.split(":")[0]
+
+
+def same_values(ours, theirs):
+    a, b = ours.detach().reshape(-1).tolist(), theirs.detach().reshape(-1).tolist()
+    return len(a) == len(b) and all(
+        math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) or (math.isnan(x) and math.isnan(y)) or x == y
+        for x, y in zip(a, b)
+    )
+
+
+def gradient(tensor):
+    """The gradient; of a view that refuses to be looked at, since its base has changed, the error."""
+    try:
+        return tensor.grad
+    except RuntimeError as error:
+        return reduced(f"RuntimeError: {error}")
+
+
+def compare(torch, program):
+    ours, theirs = Machine(rushlight), Machine(torch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours.run(program)
+        theirs.run(program)
+        assert [reduced(e) for e in ours.events] == [reduced(e) for e in theirs.events]
+        for i, (a, b) in enumerate(zip(ours.tensors, theirs.tensors)):
+            assert described(a) == described(b), i
+            assert same_values(a, b), i
+            grads = gradient(a), gradient(b)
+            if isinstance(grads[0], str) or grads[0] is None or grads[1] is None:
+                assert grads[0] == grads[1], i
+            else:
+                assert same_values(*grads), i
+
+
+@pytest.fixture(scope="module")
+def count(request):
+    return 5000 if request.config.getoption("--long") else 300
+
+
+def test_random_programs(torch, count):
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(programs)
+    def run(program):
+        compare(torch, program)
+
+    run()
