@@ -133,17 +133,13 @@ void run_add_places(DType dtype, PlaceCounts counts, const Places& target, const
   });
 }
 
-int64_t find_out_of_range(std::span<const int64_t> indices, int64_t size) {
+int64_t find_out_of_range(std::span<const int64_t> indices, int64_t size, bool from_end) {
+  int64_t lowest = from_end ? -size : 0;
   uint64_t bad = 0;  // without a branch, so that the loop runs in vectors
-  for (int64_t index : indices) {
-    int64_t wrapped = index + ((index >> 63) & size);
-    bad |= uint64_t(wrapped) | uint64_t(size - 1 - wrapped);
-  }
+  for (int64_t index : indices) bad |= uint64_t(index - lowest) | uint64_t(size - 1 - index);
   if (!(bad >> 63)) return -1;
-  for (size_t i = 0; i < indices.size(); ++i) {
-    if (indices[i] < -size || indices[i] >= size) return int64_t(i);
-  }
-  return -1;
+  auto outside = [&](int64_t index) { return index < lowest || index >= size; };
+  return std::find_if(indices.begin(), indices.end(), outside) - indices.begin();
 }
 
 void run_add_index(std::span<int64_t> places, std::span<const int64_t> indices, int64_t size,
@@ -200,15 +196,22 @@ void walk(const NdLoop& loop, int64_t begin, int64_t end, Row row) {
   }
 }
 
-template <class T>
-T combined(ScatterMode mode, T a, T b) {
-  switch (mode) {
-    case ScatterMode::Assign: return b;
-    case ScatterMode::Add: return T(a + b);
-    case ScatterMode::Multiply: return T(a * b);
-    case ScatterMode::Max: return b > a || b != b ? b : a;
-    default: return b < a || b != b ? b : a;
-  }
+/// One row of a scatter; `combine` takes what is there and what comes.
+template <class T, class Combine>
+void scatter_rows(const NdLoop& loop, int64_t stride, Combine combine) {
+  int64_t index_step = loop.strides[0][0], source_step = loop.strides[1][0];
+  int64_t target_step = loop.strides[2][0];
+  walk(loop, 0, loop.count, [=](char* const* at, int64_t n) {
+    const char *index = at[0], *source = at[1];
+    char* target = at[2];
+    for (int64_t i = 0; i < n; ++i) {
+      T& to = reinterpret_cast<T*>(target)[*reinterpret_cast<const int64_t*>(index) * stride];
+      to = combine(to, *reinterpret_cast<const T*>(source));
+      index += index_step;
+      source += source_step;
+      target += target_step;
+    }
+  });
 }
 
 }  // namespace
@@ -217,13 +220,19 @@ void run_gather(std::span<const int64_t> shape, const Operand& result, const Ope
                 const Operand& source, int64_t stride) {
   const Operand operands[] = {result, index, source};
   NdLoop loop(shape, operands);
+  int64_t result_step = loop.strides[0][0], index_step = loop.strides[1][0];
+  int64_t source_step = loop.strides[2][0];
   dispatch_size(size_of(result.dtype), [&]<class T>(CppType<T>) {
     parallel_for(loop.count, kElementsPerChunk, [&](int64_t begin, int64_t end) {
-      walk(loop, begin, end, [&](char* const* at, int64_t n) {
+      walk(loop, begin, end, [=](char* const* at, int64_t n) {
+        char* to = at[0];
+        const char *picked = at[1], *from = at[2];
         for (int64_t i = 0; i < n; ++i) {
-          int64_t picked = *reinterpret_cast<const int64_t*>(at[1] + i * loop.strides[1][0]);
-          *reinterpret_cast<T*>(at[0] + i * loop.strides[0][0]) =
-              reinterpret_cast<const T*>(at[2] + i * loop.strides[2][0])[picked * stride];
+          *reinterpret_cast<T*>(to) =
+              reinterpret_cast<const T*>(from)[*reinterpret_cast<const int64_t*>(picked) * stride];
+          to += result_step;
+          picked += index_step;
+          from += source_step;
         }
       });
     });
@@ -232,18 +241,22 @@ void run_gather(std::span<const int64_t> shape, const Operand& result, const Ope
 
 void run_scatter(ScatterMode mode, std::span<const int64_t> shape, const Operand& target,
                  int64_t stride, const Operand& index, const Operand& source) {
-  // The index leads, so that the loop follows it in memory order: elements that meet in one place
-  // meet in the order of `dim`.
+  // The index leads, so that the loop follows it in memory order. Elements that meet in one place
+  // meet in the order of `dim`, since every dim is walked upwards.
   const Operand operands[] = {index, source, target};
   NdLoop loop(shape, operands);
   dispatch(target.dtype, [&]<class T>(CppType<T>) {
-    walk(loop, 0, loop.count, [&](char* const* at, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) {
-        int64_t picked = *reinterpret_cast<const int64_t*>(at[0] + i * loop.strides[0][0]);
-        T& to = reinterpret_cast<T*>(at[2] + i * loop.strides[2][0])[picked * stride];
-        to = combined<T>(mode, to, *reinterpret_cast<const T*>(at[1] + i * loop.strides[1][0]));
-      }
-    });
+    switch (mode) {
+      case ScatterMode::Assign: return scatter_rows<T>(loop, stride, [](T, T b) { return b; });
+      case ScatterMode::Add:
+        return scatter_rows<T>(loop, stride, [](T a, T b) { return T(a + b); });
+      case ScatterMode::Multiply:
+        return scatter_rows<T>(loop, stride, [](T a, T b) { return T(a * b); });
+      case ScatterMode::Max:
+        return scatter_rows<T>(loop, stride, [](T a, T b) { return b > a || b != b ? b : a; });
+      default:
+        return scatter_rows<T>(loop, stride, [](T a, T b) { return b < a || b != b ? b : a; });
+    }
   });
 }
 

@@ -34,8 +34,9 @@ void run_move_places(int64_t item, PlaceCounts counts, const Places& to, const P
 /// to += from (or, for bool, to |= from).
 void run_add_places(DType dtype, PlaceCounts counts, const Places& to, const Places& from);
 
-/// Finds the first of `indices` outside [-size, size); -1 if there is none.
-int64_t find_out_of_range(std::span<const int64_t> indices, int64_t size);
+/// Finds the first of `indices` outside [0, size), or [-size, size) if they may count from the end;
+/// -1 if there is none.
+int64_t find_out_of_range(std::span<const int64_t> indices, int64_t size, bool from_end);
 
 /// places[i] += stride * index, where negative indices count from the end of `size`.
 void run_add_index(std::span<int64_t> places, std::span<const int64_t> indices, int64_t size,

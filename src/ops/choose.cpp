@@ -113,6 +113,10 @@ std::vector<Tensor> coordinates(const Tensor& input) {
 }
 
 constexpr auto find_nonzero = [](const Tensor& input) -> Tensor {
+  if (input.dim() == 1) {
+    Tensor positions = nonzero_positions(input);
+    return view_of(positions, Ints{positions.numel(), 1}, Ints{1, 1});
+  }
   std::vector<Tensor> columns = coordinates(input);
   if (!columns.empty()) return rushlight::stack(columns, 1);
   return make_tensor({{run_count_nonzero(input.dtype(), input.data(), 1), 0}}, DType::Int64);
@@ -183,19 +187,6 @@ constinit const Op op::argwhere = {
     .forward = run(find_nonzero),
 };
 
-constinit const Op op::masked_fill_Scalar = {
-    .schema = "masked_fill.Scalar(Tensor input, Tensor mask, Scalar value) -> Tensor",
-    .doc = "The tensor with `value` where `mask` is true.",
-    .examples = "masked_fill(randn(3, 4), randn(3, 4) > 0, 0.5)",
-    .variants = "in-place",
-    .forward = fill_masked,
-    .save = "mask",
-    .backward =
-        [](Backward& b) {
-          b.wrt("input", [&] { return b.grad().masked_fill(b.saved("mask"), 0); });
-        },
-};
-
 constinit const Op op::masked_fill_Tensor = {
     .schema = "masked_fill.Tensor(Tensor input, Tensor mask, Tensor value) -> Tensor",
     .doc = "The tensor with the number that `value` holds where `mask` is true.",
@@ -209,6 +200,19 @@ constinit const Op op::masked_fill_Tensor = {
           b.wrt("value", [&] { return rushlight::where(b.saved("mask"), b.grad(), 0).sum(); });
         },
     .node = "MaskedFillBackward1",
+};
+
+constinit const Op op::masked_fill_Scalar = {
+    .schema = "masked_fill.Scalar(Tensor input, Tensor mask, Scalar value) -> Tensor",
+    .doc = "The tensor with `value` where `mask` is true.",
+    .examples = "masked_fill(randn(3, 4), randn(3, 4) > 0, 0.5)",
+    .variants = "in-place",
+    .forward = fill_masked,
+    .save = "mask",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] { return b.grad().masked_fill(b.saved("mask"), 0); });
+        },
 };
 
 constinit const Op op::masked_select = {

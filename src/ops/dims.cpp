@@ -62,6 +62,17 @@ const Tensor& reshaped_in_place(const Tensor& input, const Geometry& geometry) {
   return input;
 }
 
+/// Row-major over the first bytes of the storage, which grows if it must; new elements are
+/// uninitialised, as in PyTorch.
+constexpr auto resized = [](const Tensor& input, Ints size, std::optional<MemoryFormat>) -> Tensor {
+  check(!input.requires_grad(), "cannot resize variables that require grad");
+  Geometry geometry(size);
+  int64_t needed = (input.storage_offset() + count_elements(size)) * size_of(input.dtype());
+  Storage& storage = *input.impl()->storage;
+  if (needed > int64_t(storage.bytes()) && count_elements(size) > 0) storage.resize(size_t(needed));
+  return reshaped_in_place(input, geometry);
+};
+
 constexpr auto permuted = [](const Tensor& input, Ints dims) -> Tensor {
   check(int64_t(dims.size()) == input.dim(),
         "permute(sparse_coo): number of dimensions in the tensor input does not match the length "
@@ -404,6 +415,28 @@ constinit const Op op::unsqueeze_ = {
           b.wrt("input", [&] { return unsqueeze_to(b.grad(), b.shape("input")); });
         },
     .node = "UnsqueezeBackward1",
+};
+
+constinit const Op op::resize_ = {
+    .schema =
+        "resize_(Tensor(a!) input, int[] size, *, memory_format? memory_format=None) -> "
+        "Tensor(a!)",
+    .doc =
+        "Another shape over the same storage, which grows if needed; not for tensors with history.",
+    .examples = "arange(6.).resize_(2, 3)\narange(6.).resize_(2, 2)",
+    .variants = "method-only",
+    .forward = run(resized),
+};
+
+constinit const Op op::resize_as_ = {
+    .schema =
+        "resize_as_(Tensor(a!) input, Tensor the_template, *, "
+        "memory_format? memory_format=None) -> Tensor(a!)",
+    .doc = "resize_() to the shape of another tensor.",
+    .examples = "arange(6.).resize_as_(randn(3, 2))",
+    .variants = "method-only",
+    .compose = run([](const Tensor& input, const Tensor& the_template,
+                      std::optional<MemoryFormat>) { return input.resize_(the_template.shape()); }),
 };
 
 }  // namespace rushlight

@@ -26,12 +26,11 @@ constexpr auto select_indices = [](const Tensor& input, int64_t dim,
   check(input.dim() > 0 || index.numel() == 1,
         "index_select(): Index to scalar can have only 1 value, got ", index.numel(), " value(s)");
   Tensor longs = as_long(index);
-  const int64_t* values = longs.data<int64_t>();
   int64_t size = size_along(input, dim);
-  for (int64_t i = 0; i < longs.numel(); ++i) {
-    check(values[i] >= 0 && values[i] < size, ErrorKind::Index,
-          "index out of range in self (index ", values[i], ", size ", size, " of dim ", dim, ")");
-  }
+  std::span<const int64_t> values(longs.data<int64_t>(), size_t(longs.numel()));
+  int64_t bad = find_out_of_range(values, size, false);
+  check(bad < 0, ErrorKind::Index, "index out of range in self (index ",
+        bad < 0 ? 0 : values[size_t(bad)], ", size ", size, " of dim ", dim, ")");
   Dims shape(input.shape());
   if (input.dim() > 0) shape[size_t(dim)] = index.numel();
   Tensor result = make_tensor(shape, input.dtype(), input.device());
@@ -139,7 +138,7 @@ Tensor filled_with_zero(Backward& b) {
 Tensor flat_offsets(const Tensor& tensor, const Tensor& index) {
   Tensor longs = as_long(index);
   size_t count = size_t(longs.numel());
-  int64_t bad = find_out_of_range({longs.data<int64_t>(), count}, tensor.numel());
+  int64_t bad = find_out_of_range({longs.data<int64_t>(), count}, tensor.numel(), true);
   check(bad < 0, ErrorKind::Index, "out of range: tried to access index ",
         bad < 0 ? 0 : longs.data<int64_t>()[bad], " on a tensor of ", tensor.numel(), " elements.");
   Tensor offsets = make_tensor(longs.shape(), DType::Int64);
@@ -249,17 +248,6 @@ constinit const Op op::index_copy = {
         },
 };
 
-constinit const Op op::index_fill_int_Scalar = {
-    .schema = "index_fill.int_Scalar(Tensor input, int dim, Tensor index, Scalar value) -> Tensor",
-    .doc = "Fills the indices of a dim with `value`.",
-    .examples = "index_fill(randn(3, 4), 1, tensor([0, 2]), 1.5)",
-    .variants = "in-place",
-    .forward = write([](const Tensor& target, int64_t dim, const Tensor& index,
-                        const Scalar& value) { fill_indices(target, dim, index, value); }),
-    .save = "index",
-    .backward = [](Backward& b) { b.wrt("input", [&] { return filled_with_zero(b); }); },
-};
-
 constinit const Op op::index_fill_int_Tensor = {
     .schema = "index_fill.int_Tensor(Tensor input, int dim, Tensor index, Tensor value) -> Tensor",
     .doc = "Fills the indices of a dim with the number that `value` holds.",
@@ -276,6 +264,17 @@ constinit const Op op::index_fill_int_Tensor = {
           });
         },
     .node = "IndexFillBackward1",
+};
+
+constinit const Op op::index_fill_int_Scalar = {
+    .schema = "index_fill.int_Scalar(Tensor input, int dim, Tensor index, Scalar value) -> Tensor",
+    .doc = "Fills the indices of a dim with `value`.",
+    .examples = "index_fill(randn(3, 4), 1, tensor([0, 2]), 1.5)",
+    .variants = "in-place",
+    .forward = write([](const Tensor& target, int64_t dim, const Tensor& index,
+                        const Scalar& value) { fill_indices(target, dim, index, value); }),
+    .save = "index",
+    .backward = [](Backward& b) { b.wrt("input", [&] { return filled_with_zero(b); }); },
 };
 
 constinit const Op op::take = {

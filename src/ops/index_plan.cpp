@@ -57,11 +57,7 @@ Tensor as_long(const Tensor& index) {
 
 void check_range(const Tensor& index, int64_t size, int64_t dim, bool negative, ErrorKind kind) {
   std::span<const int64_t> values(index.data<int64_t>(), size_t(index.numel()));
-  int64_t bad = find_out_of_range(values, size);
-  if (bad < 0 && !negative) {
-    auto found = std::find_if(values.begin(), values.end(), [](int64_t i) { return i < 0; });
-    if (found != values.end()) bad = found - values.begin();
-  }
+  int64_t bad = find_out_of_range(values, size, negative);
   check(bad < 0, kind, "index ", bad < 0 ? 0 : values[size_t(bad)],
         " is out of bounds for dimension ", dim, " with size ", size);
 }

@@ -125,6 +125,13 @@ Tensor scattered_zero(Backward& b) {
   return b.grad().scatter(b.integer("dim"), b.saved("index"), 0);
 }
 
+/// PyTorch has no gradient for these either.
+void no_scatter_gradient(Backward&) {
+  fail(ErrorKind::Runtime,
+       "derivative for aten::scatter is not implemented with `reduce`; scatter_add() and "
+       "scatter_reduce() have one");
+}
+
 // -- scatter_reduce ------------------------------------------------------------------------------
 
 enum Reduce : int64_t { kSum, kProd, kMean, kMax, kMin };
@@ -302,6 +309,8 @@ constinit const Op op::scatter_reduce = {
                                   const Tensor& src, std::string_view reduce) {
       scatter_elements("scatter", legacy_mode(reduce), target, dim, index, &src, 0);
     }),
+    .backward = no_scatter_gradient,
+    .node = "NotImplemented",
 };
 
 constinit const Op op::scatter_value_reduce = {
@@ -315,6 +324,8 @@ constinit const Op op::scatter_value_reduce = {
                                   const Scalar& value, std::string_view reduce) {
       scatter_elements("scatter", legacy_mode(reduce), target, dim, index, nullptr, value);
     }),
+    .backward = no_scatter_gradient,
+    .node = "NotImplemented",
 };
 
 constinit const Op op::scatter_add = {

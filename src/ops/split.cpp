@@ -176,22 +176,6 @@ constinit const Op op::chunk = {
     }),
 };
 
-constinit const Op op::tensor_split_sections = {
-    .schema = "tensor_split.sections(Tensor(a) input, int sections, int dim=0) -> Tensor(a)[]",
-    .doc = "`sections` views along a dim, whose lengths differ by at most one.",
-    .examples = "tensor_split(randn(7, 4), 3)",
-    .compose = run(split_sections),
-};
-
-constinit const Op op::tensor_split_indices = {
-    .schema = "tensor_split.indices(Tensor(a) input, int[] indices, int dim=0) -> Tensor(a)[]",
-    .doc = "Views of a dim cut before each of the indices.",
-    .examples =
-        "tensor_split(randn(7, 4), (2, 5))\n"
-        "tensor_split(randn(7, 4), (1, 3), dim=1)",
-    .compose = run(split_at),
-};
-
 constinit const Op op::tensor_split_tensor_indices_or_sections = {
     .schema =
         "tensor_split.tensor_indices_or_sections(Tensor(a) input, Tensor "
@@ -211,6 +195,22 @@ constinit const Op op::tensor_split_tensor_indices_or_sections = {
       Tensor indices = cuts.contiguous();
       return input.tensor_split(Ints(indices.data<int64_t>(), size_t(indices.numel())), dim);
     }),
+};
+
+constinit const Op op::tensor_split_sections = {
+    .schema = "tensor_split.sections(Tensor(a) input, int sections, int dim=0) -> Tensor(a)[]",
+    .doc = "`sections` views along a dim, whose lengths differ by at most one.",
+    .examples = "tensor_split(randn(7, 4), 3)",
+    .compose = run(split_sections),
+};
+
+constinit const Op op::tensor_split_indices = {
+    .schema = "tensor_split.indices(Tensor(a) input, int[] indices, int dim=0) -> Tensor(a)[]",
+    .doc = "Views of a dim cut before each of the indices.",
+    .examples =
+        "tensor_split(randn(7, 4), (2, 5))\n"
+        "tensor_split(randn(7, 4), (1, 3), dim=1)",
+    .compose = run(split_at),
 };
 
 constinit const Op op::hsplit_int = {

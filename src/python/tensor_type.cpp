@@ -443,7 +443,7 @@ PyGetSetDef attributes[] = {
      nullptr},
     {"T", view_attribute<op::numpy_T>, nullptr, "The dims in reversed order.", nullptr},
     {"mT", view_attribute<op::mT>, nullptr, "The last two dims exchanged.", nullptr},
-    {"H", view_attribute<op::mT>, nullptr, "The last two dims exchanged.", nullptr},
+    {"H", view_attribute<op::matrix_H>, nullptr, "The matrix transposed.", nullptr},
     {"mH", view_attribute<op::mT>, nullptr, "The last two dims exchanged.", nullptr},
     {"layout", attribute<[](const Tensor&) {
        Object module = checked(PyImport_ImportModule("rushlight._C"));
