@@ -83,7 +83,7 @@ void Method<Options>::add_group(std::vector<Tensor> parameters, const Options& o
   for (const Tensor& parameter : parameters) {
     check(parameter.defined(), ErrorKind::Type,
           "optimizer can only optimize Tensors, but one of the params is undefined");
-    check(parameter.is_leaf() || autograd::metadata(parameter).retains_grad, ErrorKind::Value,
+    check(parameter.is_leaf() || autograd::retains_grad(parameter), ErrorKind::Value,
           "can't optimize a non-leaf Tensor");
     for (const Group<Options>& group : groups_) {
       bool shared = std::ranges::any_of(

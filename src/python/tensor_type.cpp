@@ -310,8 +310,8 @@ PyObject* get_grad(PyObject* self, void*) {
   return guarded([&] {
     const Tensor& tensor = tensor_of(self);
     Tensor grad = tensor.grad();
-    if (!grad.defined() && tensor.requires_grad() && !tensor.is_leaf() &&
-        !autograd::retains_grad(tensor)) {
+    const autograd::Metadata* meta = tensor.impl()->autograd;
+    if (!grad.defined() && meta && meta->grad_fn && !meta->retained) {
       warn(
           "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
           "attribute won't be populated during autograd.backward(). If you indeed want the .grad "
