@@ -19,7 +19,7 @@ def attempt(action):
     try:
         print(action())
     except Exception as error:
-        print(f"{type(error).__name__}: {str(error)[:60]}")
+        print(f"{type(error).__name__}: {str(error)[:50]}")
 
 
 chapter("Creating tensors")

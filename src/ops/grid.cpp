@@ -99,6 +99,7 @@ constinit const Op op::broadcast_tensors = {
     .schema = "broadcast_tensors(Tensor[] tensors) -> Tensor[]",
     .doc = "All tensors expanded to the shape to which they broadcast.",
     .examples = "broadcast_tensors(randn(3, 1), randn(4))",
+    .variants = "varargs",
     .compose = run([](Tensors tensors) {
       Dims shape;
       for (const Tensor& tensor : tensors) shape = broadcast_shapes(shape, tensor.shape());
@@ -117,6 +118,7 @@ constinit const Op op::meshgrid = {
     .examples =
         "meshgrid(randn(3), randn(4), indexing='ij')\n"
         "meshgrid(randn(3), randn(4), indexing='xy')",
+    .variants = "varargs",
     .compose = run(mesh),
 };
 
@@ -124,6 +126,7 @@ constinit const Op op::block_diag = {
     .schema = "block_diag(Tensor[] tensors) -> Tensor",
     .doc = "The matrices along the diagonal of a larger one, zeros elsewhere.",
     .examples = "block_diag(randn(2, 3), randn(2), tensor(1.))",
+    .variants = "varargs",
     .forward = run(blocks_on_diagonal),
     .backward = block_diag_backward,
 };
@@ -132,6 +135,7 @@ constinit const Op op::cartesian_prod = {
     .schema = "cartesian_prod(Tensor[] tensors) -> Tensor",
     .doc = "All tuples with one element from each vector, a tuple a row.",
     .examples = "cartesian_prod(randn(2), randn(3))\ncartesian_prod(randn(3))",
+    .variants = "varargs",
     .compose = run([](Tensors tensors) {
       for (const Tensor& tensor : tensors)
         check(tensor.dim() == 1, "Expect a 1D vector, but got shape ", to_string(tensor.shape()));

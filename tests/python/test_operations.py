@@ -25,6 +25,17 @@ MACHINE_DRAWN = {"bernoulli", "bernoulli_", "exponential_", "dropout", "dropout_
                  "feature_dropout", "rrelu", "multinomial", "gumbel_softmax"}
 
 
+# Where PyTorch has no kernel, or trips over its own implementation, we may give a result instead.
+LIMITS_OF_PYTORCH = ("not implemented for", "view size is not compatible", "is not differentiable with respect to",
+                     "derivative for aten::", "does not support bool dtypes", "Integral inputs not supported")
+# Which of several equal elements these point to is unspecified, and so is where their gradient goes.
+UNSPECIFIED_INDEX = {"median", "nanmedian", "kthvalue", "mode"}
+
+
+def may_differ(theirs):
+    return isinstance(theirs, Exception) and any(words in str(theirs) for words in LIMITS_OF_PYTORCH)
+
+
 def layout_of(torch, tensor, layout):
     """The same elements (but for "expanded", which repeats some) in another layout."""
     if layout == "transposed" and tensor.dim() >= 2:
@@ -103,6 +114,8 @@ def assert_same_tensor(torch, ours, theirs, context, loosen=1.0):
 
 
 def assert_same(torch, ours, theirs, context, compare_values=True):
+    if may_differ(theirs):
+        return
     if isinstance(theirs, Exception):
         assert isinstance(ours, type(theirs)) or type(ours).__name__ == type(theirs).__name__, (
             f"{context}: PyTorch raises {theirs!r}, we give {ours!r}")
@@ -140,6 +153,10 @@ def test_example_over_dtypes_and_layouts(torch, entry, line):
             options = {"dtype": dtype, "layout": layout}
             theirs = run(torch, line, **options)
             ours = run(rushlight, line, **options)
+            has_ties = layout == "expanded" or dtype != "float32"
+            if has_ties and entry["name"] in UNSPECIFIED_INDEX and not isinstance(theirs, Exception):
+                ours, theirs = ([tensors_in(result, kind)[0]] for result, kind in (
+                    (ours, rushlight.Tensor), (theirs, torch.Tensor)))
             assert_same(torch, ours, theirs, f"{line} [{dtype}, {layout}]", compares_values(entry))
 
 
@@ -179,6 +196,8 @@ def test_gradients_of_both_orders(torch, entry, line):
     for layout in LAYOUTS:
         theirs, ours = gradients(torch, line, layout), gradients(rushlight, line, layout)
         context = f"{line} [{layout}]"
+        if may_differ(theirs) or (layout == "expanded" and entry["name"] in UNSPECIFIED_INDEX):
+            continue
         if isinstance(theirs, Exception):
             assert type(ours).__name__ == type(theirs).__name__, f"{context}: PyTorch raises {theirs!r}, we give {ours!r}"
             continue
