@@ -57,6 +57,7 @@ from rushlight import _tensor  # noqa: E402  (completes the Tensor class)
 from rushlight._legacy import *  # noqa: E402, F403
 from rushlight._tensor_str import set_printoptions  # noqa: E402, F401
 from rushlight._utilities import *  # noqa: E402, F403
+from rushlight.functional import tensordot  # noqa: E402, F401
 from rushlight.random import (  # noqa: E402, F401
     get_rng_state,
     initial_seed,

@@ -24,12 +24,14 @@ void clamp_between(Call& call, const Value& min, const Value& max) {
         "torch.clamp: At least one of 'min' or 'max' must not be None");
   const Value operands[] = {call.arguments[0], min, max};
   DType dtype = promote_operands(operands);
-  check(dtype != DType::Bool, ErrorKind::NotImplemented,
+  bool numbers = min.is_number() || max.is_number();
+  check(dtype != DType::Bool || !numbers, ErrorKind::NotImplemented,
         "\"clamp_scalar_cpu\" not implemented for 'Bool'");
   for (const Value& end : {min, max}) {
     if (end.is_number()) check_fits(end.scalar(), dtype);
   }
-  Pointwise pointwise{Kernel::Clamp, dtype, dtype, call.destination};
+  DType compute = dtype == DType::Bool ? DType::UInt8 : dtype;  // bool has an order, but no kernel
+  Pointwise pointwise{Kernel::Clamp, compute, dtype, call.destination};
   Tensor result;
   if (is_nan(min) || is_nan(max)) {
     const Value nan[] = {call.arguments[0], std::numeric_limits<double>::quiet_NaN()};

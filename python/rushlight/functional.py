@@ -1,0 +1,19 @@
+"""Functions whose Python form takes more kinds of arguments than their operation."""
+
+from rushlight import _C
+
+
+def tensordot(a, b, dims=2, out=None):
+    """Sums products over `dims`: the last of `a` with the first of `b`, or two lists of dims (RuntimeError if they
+    do not fit)."""
+    if isinstance(dims, _C.Tensor):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.dim(), b.dim()):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        dims = list(range(a.dim() - dims, a.dim())), list(range(dims))
+    dims_a, dims_b = ([dim] if isinstance(dim, int) else list(dim) for dim in dims)
+    result = _C._functions["tensordot"](a, b, dims_a, dims_b)
+    return result if out is None else out.copy_(result)
