@@ -57,7 +57,7 @@ from rushlight import _tensor  # noqa: E402  (completes the Tensor class)
 from rushlight._legacy import *  # noqa: E402, F403
 from rushlight._tensor_str import set_printoptions  # noqa: E402, F401
 from rushlight._utilities import *  # noqa: E402, F403
-from rushlight.functional import tensordot  # noqa: E402, F401
+from rushlight.functional import nonzero, tensordot  # noqa: E402, F401
 from rushlight.random import (  # noqa: E402, F401
     get_rng_state,
     initial_seed,
@@ -77,8 +77,15 @@ from math import e, inf, nan, pi  # noqa: E402, F401
 
 newaxis = None
 
-_LAZY = frozenset(("nn", "optim", "utils", "random", "linalg", "special", "testing", "cuda", "backends",
-                   "serialization", "distributions", "fft", "jit", "amp", "types"))
+_LAZY = frozenset(("nn", "optim", "utils", "linalg", "testing", "cuda", "accelerator", "backends"))
+
+# What programs ask for and we cannot do yet, with what to use meanwhile.
+_ABSENT = {
+    "save": "pickle.dump(module.state_dict(), file) keeps tensors as well",
+    "load": "pickle.load(file) reads what pickle.dump wrote",
+    "complex64": "keep real and imaginary part in two tensors",
+    "complex128": "keep real and imaginary part in two tensors",
+}
 
 
 def __getattr__(name: str):  # submodules are imported when they are first used
@@ -90,4 +97,6 @@ def __getattr__(name: str):  # submodules are imported when they are first used
         except ModuleNotFoundError as error:
             if error.name != "rushlight." + name:
                 raise
+    if name in _ABSENT:
+        raise AttributeError(f"torch.{name} is not available in Rushlight yet; {_ABSENT[name]}")
     raise AttributeError(f"module 'rushlight' has no attribute '{name}'")

@@ -46,11 +46,7 @@ def is_nonzero(input) -> bool:
 
 def result_type(tensor1, tensor2):
     """The dtype that an operation over both gives."""
-    empty = [value[:0] if isinstance(value, Tensor) and value.dim() else value for value in (tensor1, tensor2)]
-    if not any(isinstance(value, Tensor) for value in empty):
-        return (_C.tensor(tensor1) + tensor2).dtype
-    return _C._functions["_result_type"](*(
-        value if isinstance(value, Tensor) else value for value in empty))
+    return _C._result_type(tensor1, tensor2)
 
 
 def promote_types(type1, type2):
@@ -60,9 +56,8 @@ def promote_types(type1, type2):
 
 def can_cast(from_, to) -> bool:
     """Whether conversion between the dtypes keeps the kind of number."""
-    kind = {True: 2}
-    order = [kind.get(d.is_floating_point, 0 if d is _C.bool else 1) for d in (from_, to)]
-    return order[0] <= order[1]
+    ranks = [2 if dtype.is_floating_point else 0 if dtype is _C.bool else 1 for dtype in (from_, to)]
+    return ranks[0] <= ranks[1]
 
 
 def broadcast_shapes(*shapes):
@@ -88,8 +83,8 @@ class finfo:
     def __init__(self, type=None):
         type = type or _C.get_default_dtype()
         if type not in self._FORMATS:
-            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to "
-                            f"handle 'torch.finfo'")
+            raise TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to "
+                            "handle 'torch.finfo'")
         self.bits, digits, largest, smallest = self._FORMATS[type]
         self.dtype = repr(type)[6:]
         self.eps = 2.0 ** (1 - digits)

@@ -17,3 +17,15 @@ def tensordot(a, b, dims=2, out=None):
     dims_a, dims_b = ([dim] if isinstance(dim, int) else list(dim) for dim in dims)
     result = _C._functions["tensordot"](a, b, dims_a, dims_b)
     return result if out is None else out.copy_(result)
+
+
+def nonzero(input, *, out=None, as_tuple=False):
+    """The indices of the elements that differ from zero: a row for each, or with `as_tuple` a tensor for each dim."""
+    if as_tuple:
+        return _C._functions["nonzero_numpy"](input)
+    result = _nonzero(input)
+    return result if out is None else out.resize_(result.shape).copy_(result)
+
+
+_nonzero = _C._functions["nonzero"]
+_C.Tensor.nonzero = nonzero

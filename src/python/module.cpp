@@ -2,6 +2,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include "python/casters.h"
 #include "python/hooks.h"
 #include "python/python.h"
 #include "runtime/allocator.h"
@@ -49,6 +50,22 @@ NB_MODULE(_C, m) {
         return nb::make_tuple(stats.live_blocks, stats.live_bytes, stats.cached_bytes);
       },
       "(live blocks, live bytes, cached bytes)");
+  m.def("_promote_types", &promote);
+  m.def("_result_type", [](nb::handle a, nb::handle b) {
+    Promotion promotion;
+    for (nb::handle operand : {a, b}) {
+      Scalar number;
+      bool is_number = to_scalar(operand.ptr(), number);
+      check(is_number || is_tensor(operand.ptr()), ErrorKind::Type,
+            "result_type(): arguments must be Tensor or Number, not ",
+            Py_TYPE(operand.ptr())->tp_name);
+      if (is_number)
+        promotion.add(number);
+      else
+        promotion.add(tensor_of(operand.ptr()));
+    }
+    return promotion.result();
+  });
   m.def("_simd_target", [] { return nb::str(simd_target().data(), simd_target().size()); });
   m.def("_set_simd_target", [](const char* name) { set_simd_target(std::string_view(name)); });
   m.def("_simd_targets", [] {
