@@ -1,11 +1,14 @@
 #pragma once
-// Everything a program needs: tensors, their operations, and autograd.
+// Everything a program needs: tensors and their operations, autograd, networks, training, data.
 
 #include <rushlight/autograd.h>
+#include <rushlight/data.h>
 #include <rushlight/factory.h>
 #include <rushlight/indexing.h>
+#include <rushlight/nn.h>
 #include <rushlight/operators.h>
 #include <rushlight/ops.h>
+#include <rushlight/optim.h>
 #include <rushlight/print.h>
 #include <rushlight/random.h>
 #include <rushlight/tensor.h>

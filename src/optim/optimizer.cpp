@@ -113,16 +113,8 @@ void Method<Options>::step() {
 
 template <class Options>
 void Method<Options>::zero_grad(bool set_to_none) {
-  autograd::NoGrad off;
   for (const Group<Options>& group : groups_) {
-    for (const Tensor& parameter : group.parameters) {
-      Tensor gradient = parameter.grad();
-      if (!gradient.defined()) continue;
-      if (set_to_none)
-        parameter.set_grad(Tensor());
-      else
-        parameter.set_grad(zeros_like(gradient));
-    }
+    for (const Tensor& parameter : group.parameters) clear_gradient(parameter, set_to_none);
   }
 }
 

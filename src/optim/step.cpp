@@ -82,6 +82,18 @@ void check_step(const Tensor& parameter, const Tensor& gradient) {
         to_string(parameter.shape()), ", but its grad has shape ", to_string(gradient.shape()));
 }
 
+void clear_gradient(const Tensor& parameter, bool set_to_none) {
+  Tensor gradient = parameter.grad();
+  if (!gradient.defined()) return;
+  if (set_to_none) return parameter.set_grad(Tensor());
+  autograd::NoGrad off;
+  if (gradient.grad_fn())
+    parameter.set_grad(gradient = gradient.detach());
+  else
+    gradient.requires_grad_(false);
+  gradient.zero_();
+}
+
 void step(const SGDOptions& o, const Tensor& parameter, const Tensor& gradient, State& state) {
   bool buffered = o.momentum != 0, first = buffered && !state.tensors[0].defined();
   if (buffered) need(state, {0}, parameter);

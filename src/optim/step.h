@@ -8,6 +8,9 @@ namespace rushlight::optim {
 /// Throws unless the step is possible: a floating parameter, and a gradient of its shape and dtype.
 void check_step(const Tensor& parameter, const Tensor& gradient);
 
+/// Forgets the gradient of a parameter, or fills it with zeros.
+void clear_gradient(const Tensor& parameter, bool set_to_none);
+
 /// Changes `parameter` and `state` in place; tensors of the state that are needed and undefined are
 /// made. Records nothing, and counts as a write of the parameter.
 void step(const SGDOptions& options, const Tensor& parameter, const Tensor& gradient, State& state);

@@ -318,18 +318,6 @@ PyObject* step(PyObject*, PyObject* const* args, Py_ssize_t count) {
   });
 }
 
-void clear_gradient(const Tensor& parameter, bool set_to_none) {
-  Tensor gradient = parameter.grad();
-  if (!gradient.defined()) return;
-  if (set_to_none) return parameter.set_grad(Tensor());
-  autograd::NoGrad off;
-  if (gradient.grad_fn())
-    parameter.set_grad(gradient = gradient.detach());
-  else
-    gradient.requires_grad_(false);
-  gradient.zero_();
-}
-
 /// _zero_grad(param_groups, set_to_none)
 PyObject* zero_grad(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return guarded([&]() -> PyObject* {
