@@ -44,10 +44,10 @@ class Layer:
 
     def definition(self):
         if not self.parameters:
-            return f"{self.name}::{self.name}() {{\n  const Value none;\n  build(&layer::{self.name}, &none);\n  reset_parameters();\n}}\n"
+            return f"{self.name}::{self.name}() {{\n  const Value none;\n  if (build(&layer::{self.name}, &none)) reset_parameters();\n}}\n"
         values = ", ".join(f"Value({p.name})" for p in self.parameters)
         return (f"{self.name}::{self.constructor(False)} {{\n  const Value arguments[] = {{{values}}};\n"
-                f"  build(&layer::{self.name}, arguments);\n  reset_parameters();\n}}\n")
+                f"  if (build(&layer::{self.name}, arguments)) reset_parameters();\n}}\n")
 
 
 def main():

@@ -106,8 +106,7 @@ Tensor Arguments::empty(Ints shape) const {
 
 Layer::Layer() = default;
 Layer::Layer(const LayerEntry& entry, const Value* arguments) {
-  build(&entry, arguments);
-  reset_parameters();
+  if (build(&entry, arguments)) reset_parameters();
 }
 Layer::Layer(Layer&&) noexcept = default;
 Layer& Layer::operator=(Layer&&) noexcept = default;
@@ -121,11 +120,11 @@ void Layer::clear() {
   entry_ = nullptr;
 }
 
-void Layer::build(const LayerEntry* entry, const Value* arguments) {
+bool Layer::build(const LayerEntry* entry, const Value* arguments) {
   clear();
   set_training(true);
   entry_ = entry;
-  if (!entry) return;
+  if (!entry) return false;
   const Schema& schema = info(*entry).schema;
   const Value* values = arguments;
   for (const Parameter& parameter : schema.parameters) {
@@ -138,12 +137,13 @@ void Layer::build(const LayerEntry* entry, const Value* arguments) {
       register_buffer(std::string(parameter.name), value->tensor_or_undefined());
     }
   }
-  if (!arguments) return;
+  if (!arguments) return false;
   Arguments named{schema, arguments};
   int average = schema.find("size_average"), reduce = schema.find("reduce");
   if (average >= 0 && !(arguments[average].is_none() && arguments[reduce].is_none()))
     set("reduction", Value(legacy_reduction(arguments[average], arguments[reduce])));
   if (entry->build) entry->build(*this, named);
+  return entry->reset && !named.initialised;
 }
 
 const Setting* Layer::find_setting(std::string_view name) const {

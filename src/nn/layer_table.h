@@ -14,6 +14,7 @@ namespace rushlight::nn {
 struct Arguments {
   const Schema& schema;
   const Value* values;
+  mutable bool initialised = false;  ///< set by a `build` that leaves nothing to reset
   const Value& operator[](Name name) const { return values[size_t(schema.find(name))]; }
   /// Dtype and device for the parameters.
   Tensor empty(Ints shape) const;

@@ -149,6 +149,75 @@ constinit const LayerEntry layer::GaussianNLLLoss = {
         },
 };
 
+constinit const LayerEntry layer::CosineEmbeddingLoss = {
+    .schema =
+        "CosineEmbeddingLoss(float margin=0.0, bool? size_average=None, bool? reduce=None, str "
+        "reduction='mean') -> ()",
+    .doc = "Cosine distances of pairs that belong together (1) or do not (-1).",
+    .file = "loss",
+    .inputs = "Tensor input1, Tensor input2, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return cosine_embedding_loss(x[0], x[1], x[2], layer.real("margin"), {}, {},
+                                       layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::HingeEmbeddingLoss = {
+    .schema =
+        "HingeEmbeddingLoss(float margin=1.0, bool? size_average=None, bool? reduce=None, str "
+        "reduction='mean') -> ()",
+    .doc = "Distances of pairs that belong together (1) or do not (-1).",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return hinge_embedding_loss(x[0], x[1], layer.real("margin"), {}, {},
+                                      layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::MarginRankingLoss = {
+    .schema =
+        "MarginRankingLoss(float margin=0.0, bool? size_average=None, bool? reduce=None, str "
+        "reduction='mean') -> ()",
+    .doc = "How much the wrong one of two scores leads.",
+    .file = "loss",
+    .inputs = "Tensor input1, Tensor input2, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return margin_ranking_loss(x[0], x[1], x[2], layer.real("margin"), {}, {},
+                                     layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::TripletMarginLoss = {
+    .schema =
+        "TripletMarginLoss(float margin=1.0, float p=2.0, float eps=1e-06, bool swap=False, bool? "
+        "size_average=None, bool? reduce=None, str reduction='mean') -> ()",
+    .doc = "How much nearer the negative is than the positive.",
+    .file = "loss",
+    .inputs = "Tensor anchor, Tensor positive, Tensor negative",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return triplet_margin_loss(x[0], x[1], x[2], layer.real("margin"), layer.real("p"),
+                                     layer.real("eps"), layer.flag("swap"), {}, {},
+                                     layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::SoftMarginLoss = {
+    .schema =
+        "SoftMarginLoss(bool? size_average=None, bool? reduce=None, str reduction='mean') -> ()",
+    .doc = "`log(1 + exp(-target * input))`.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return soft_margin_loss(x[0], x[1], {}, {}, layer.text("reduction"));
+        },
+};
+
 constinit const LayerEntry layer::CosineSimilarity = {
     .schema = "CosineSimilarity(int dim=1, float eps=1e-08) -> ()",
     .doc = "The cosine of the angle between vectors along `dim`.",

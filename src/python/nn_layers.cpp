@@ -239,9 +239,9 @@ void construct(const LayerMethod& method, PyObject* self, PyObject* const* argum
           type_name(parameter.type), ", not ", Py_TYPE(placed[i])->tp_name);
   }
   nn::Layer& layer = layer_of(self);
-  layer.build(method.entry, values.data());
+  bool resets = layer.build(method.entry, values.data());
   module_object(self)->initialised = true;
-  if (!method.entry->reset) return;
+  if (!resets) return;
   // A subclass may initialise in its own way.
   checked(PyObject_CallMethodNoArgs(self, g_reset_name));
 }

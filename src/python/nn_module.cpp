@@ -162,9 +162,6 @@ void module_dealloc(PyObject* self) {
   Py_TRASHCAN_END
 }
 
-/// Gives subclasses the fast paths that Python's own class creation takes from them.
-PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs);
-
 // -- Calls
 // -----------------------------------------------------------------------------------------
 
@@ -223,12 +220,15 @@ PyObject* module_vectorcall(PyObject* self, PyObject* const* arguments, size_t f
   return call_forward(self, arguments, flags, names);
 }
 
-PyObject* init_subclass(PyObject* cls, PyObject*, PyObject* kwargs) {
-  if (kwargs && PyDict_GET_SIZE(kwargs) > 0) {
-    PyErr_Format(PyExc_TypeError, "%s.__init_subclass__() takes no keyword arguments",
-                 reinterpret_cast<PyTypeObject*>(cls)->tp_name);
-    return nullptr;
-  }
+/// Gives subclasses the fast paths that Python's own class creation takes from them.
+PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
+  // Other bases, such as typing.Generic, have their say as well.
+  Object next = Object::steal(
+      PyObject_CallFunction((PyObject*)&PySuper_Type, "OO", (PyObject*)module_type, cls));
+  Object theirs =
+      Object::steal(next ? PyObject_GetAttrString(next.get(), "__init_subclass__") : nullptr);
+  Object done = Object::steal(theirs ? PyObject_Call(theirs.get(), args, kwargs) : nullptr);
+  if (!done) return nullptr;
   auto* type = reinterpret_cast<PyTypeObject*>(cls);
   auto is_ours = [&](const char* name) {
     Object key = Object::steal(PyUnicode_InternFromString(name));

@@ -68,9 +68,12 @@ std::string text_signature(const Callable& callable) {
     keyword_only = parameter.keyword_only;
     text += std::string(parameter.name);
     if (!parameter.has_default) continue;
-    Object value =
-        Object::steal(parameter.default_value.is_number() ? wrap(parameter.default_value.scalar())
-                                                          : Py_NewRef(Py_None));
+    const Value& standard = parameter.default_value;
+    Object value = Object::steal(
+        standard.is_number() ? wrap(standard.scalar())
+        : standard.kind() == Value::Kind::Text
+            ? PyUnicode_FromStringAndSize(standard.text().data(), Py_ssize_t(standard.text().size()))
+            : Py_NewRef(Py_None));
     text += std::string("=") + PyUnicode_AsUTF8(checked(PyObject_Repr(value.get())).get());
   }
   return text + ")";

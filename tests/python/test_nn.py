@@ -73,6 +73,24 @@ nn.BCEWithLogitsLoss(pos_weight=torch.ones(6) * 2) | randn(4, 6) | rand(4, 6)
 nn.KLDivLoss(reduction='batchmean')   | randn(4, 6) | rand(4, 6)
 nn.PoissonNLLLoss()                   | randn(4, 6) | rand(4, 6)
 nn.GaussianNLLLoss(full=True)         | randn(4, 6) | randn(4, 6) | rand(4, 6)
+nn.CosineEmbeddingLoss(0.1)           | randn(4, 6) | randn(4, 6) | tensor([1, -1, 1, -1])
+nn.HingeEmbeddingLoss()               | randn(4, 6) | tensor([[1], [-1], [1], [-1]])
+nn.MarginRankingLoss(0.2)             | randn(4)    | randn(4) | tensor([1, -1, 1, -1])
+nn.TripletMarginLoss(swap=True)       | randn(4, 6) | randn(4, 6) | randn(4, 6)
+nn.SoftMarginLoss()                   | randn(4, 2) | tensor([[1, -1], [1, 1], [-1, -1], [1, -1]])
+nn.LayerNorm(6)                       | randn(4, 6)
+nn.LayerNorm((3, 2), bias=False)      | randn(4, 3, 2)
+nn.LayerNorm([6], 0.1, False)         | randn(4, 6)
+nn.RMSNorm(6)                         | randn(4, 6)
+nn.RMSNorm((3, 2), eps=0.1)           | randn(4, 3, 2)
+nn.BatchNorm1d(6)                     | randn(4, 6)
+nn.BatchNorm1d(3, momentum=None)      | randn(4, 3, 5)
+nn.BatchNorm1d(6, affine=False)       | randn(4, 6)
+nn.BatchNorm1d(6, track_running_stats=False, bias=False) | randn(4, 6)
+nn.BatchNorm2d(3)                     | randn(4, 3, 5, 2)
+nn.Embedding(5, 3)                    | tensor([[0, 4], [4, 1]])
+nn.Embedding(5, 3, padding_idx=-1)    | tensor([4, 0, 4, 2])
+nn.Embedding(2, 3, _weight=torch.ones(2, 3)) | tensor([0, 1])
 nn.CosineSimilarity(dim=0)            | randn(4, 6) | randn(4, 6)
 nn.PairwiseDistance(keepdim=True)     | randn(4, 6) | randn(4, 6)
 nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)) | randn(3, 4)
@@ -168,6 +186,10 @@ class Listed(nn.Module):
 
 EXPRESSIONS = """
 net    | repr(m)
+net    | [(f(torch.arange(6.).view(3, 2)).shape, f.running_mean.tolist(), f.running_var.tolist(), f.num_batches_tracked) for f in [nn.BatchNorm1d(2)]]
+net    | [(f(torch.arange(6.).view(3, 2)).shape, f.eval()(torch.ones(1, 2)).tolist(), f.running_mean.tolist()) for f in [nn.BatchNorm1d(2, momentum=None)]]
+net    | nn.Embedding(3, 2, sparse=True), nn.Embedding(3, 2, 1, 0.5, 3), nn.Embedding(3, 2, 1).weight
+net    | nn.Embedding.__mro__[1].__name__, nn.ReLU6.__mro__[1].__name__, nn.Linear.__mro__[1].__name__
 net    | [k for k, _ in m.named_parameters()]
 net    | [k for k, _ in m.named_parameters(recurse=False)]
 net    | [k for k, _ in m.named_parameters(prefix="p")]
@@ -282,6 +304,19 @@ nn.Linear(3, 4)(torch.zeros(2, 5))
 nn.Linear(3, 4)()
 nn.Linear(3, 4)(torch.zeros(3), torch.zeros(3))
 nn.Dropout(2)
+nn.LayerNorm(3)(torch.zeros(2, 4))
+nn.BatchNorm1d(3)(torch.zeros(1, 3))
+nn.BatchNorm1d(3)(torch.zeros(3))
+nn.BatchNorm2d(3)(torch.zeros(2, 3))
+nn.BatchNorm1d(3)(torch.zeros(2, 4))
+nn.Embedding(3, 2)(torch.tensor([3]))
+nn.Embedding(3, 2)(torch.tensor([0.0]))
+nn.Embedding(3, 2, padding_idx=5)
+nn.TripletMarginLoss(margin=0)(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
+nn.CosineEmbeddingLoss()(torch.zeros(2, 2), torch.zeros(2, 2), torch.ones(2, 2))
+F.softmax('x')
+F.dropout(torch.zeros(3), p=2)
+F.layer_norm(torch.zeros(2, 3), (3,), torch.zeros(2))
 nn.Dropout(-0.1)
 nn.MSELoss(reduction='max')(torch.zeros(2), torch.zeros(2))
 nn.Sequential(nn.ReLU())[1]
@@ -496,6 +531,30 @@ def test_subclass_of_a_layer():
     layer = Scaled(2)
     assert layer(rushlight.ones(2)).tolist() == [6.0, 6.0]
     assert repr(layer) == "Scaled(in_features=2, out_features=2, bias=True)"
+
+
+def test_other_bases():
+    import abc
+    import typing
+
+    T = typing.TypeVar("T")
+
+    class Mixin:
+        def __init_subclass__(cls, tag=None, **kwargs):
+            super().__init_subclass__(**kwargs)
+            cls.tag = tag
+
+    class Both(rushlight.nn.Module, Mixin, typing.Generic[T], abc.ABC, tag="x"):
+        @abc.abstractmethod
+        def forward(self, x): ...
+
+    class Made(Both[int]):
+        def forward(self, x):
+            return x
+
+    assert Both.tag == "x" and Made()(3) == 3
+    with pytest.raises(TypeError):
+        Both()
 
 
 def test_forward_set_on_the_object_or_the_class():

@@ -48,8 +48,8 @@ class Layer : public Module {
   const std::vector<Setting>& settings() const { return settings_; }
   const Setting* find_setting(std::string_view name) const;
   /// Makes it a new layer: without parts, with the settings of `arguments`; none if that is null.
-  /// Parameters are not initialised.
-  void build(const LayerEntry* entry, const Value* arguments);
+  /// Returns whether reset_parameters() is to follow.
+  bool build(const LayerEntry* entry, const Value* arguments);
   /// Changes a setting; `value` must be of the kind that the schema tells.
   void set(std::string_view name, const Value& value);
   /// Drops all parts and settings.
