@@ -133,7 +133,7 @@ bool Layer::build(const LayerEntry* entry, const Value* arguments) {
       Setting setting(parameter, parameter.optional);
       if (value) setting.set(*value);
       settings_.push_back(std::move(setting));
-    } else if (value && parameter.type == Type::Tensor) {
+    } else if (value && parameter.type == Type::Tensor && !names(entry->hidden, parameter.name)) {
       register_buffer(std::string(parameter.name), value->tensor_or_undefined());
     }
   }

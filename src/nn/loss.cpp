@@ -198,6 +198,12 @@ constinit const LayerEntry layer::TripletMarginLoss = {
     .doc = "How much nearer the negative is than the positive.",
     .file = "loss",
     .inputs = "Tensor anchor, Tensor positive, Tensor negative",
+    .build =
+        [](Layer& layer, const Arguments&) {
+          check(layer.real("margin") > 0, ErrorKind::Value,
+                "TripletMarginLoss: expected margin to be greater than 0, got ",
+                to_string(*layer.find_setting("margin")), " instead");
+        },
     .forward =
         [](Layer& layer, Tensors x) {
           return triplet_margin_loss(x[0], x[1], x[2], layer.real("margin"), layer.real("p"),

@@ -91,6 +91,10 @@ void attach(ModuleObject* object, nn::Layer* layer) {
 }
 
 PyObject* module_new(PyTypeObject* type, PyObject*, PyObject*) {
+  if (PyType_HasFeature(type, Py_TPFLAGS_IS_ABSTRACT)) {
+    Object none = Object::steal(PyTuple_New(0));
+    return PyBaseObject_Type.tp_new(type, none.get(), nullptr);  // which says what is abstract
+  }
   PyObject* self = type->tp_alloc(type, 0);
   if (self) attach(module_object(self), new nn::Layer);
   return self;
