@@ -47,7 +47,8 @@ target_link_libraries(rushlight_objects
 file(GLOB VECTORISED ${PROJECT_SOURCE_DIR}/src/cpu/pointwise_*.cpp
      ${PROJECT_SOURCE_DIR}/src/cpu/reduce*.cpp ${PROJECT_SOURCE_DIR}/src/cpu/scan.cpp
      ${PROJECT_SOURCE_DIR}/src/cpu/softmax.cpp ${PROJECT_SOURCE_DIR}/src/cpu/transpose.cpp
-     ${PROJECT_SOURCE_DIR}/src/cpu/convert.cpp ${PROJECT_SOURCE_DIR}/src/cpu/index.cpp)
+     ${PROJECT_SOURCE_DIR}/src/cpu/convert.cpp ${PROJECT_SOURCE_DIR}/src/cpu/index.cpp
+     ${PROJECT_SOURCE_DIR}/src/cpu/tile.cpp)
 set_source_files_properties(${VECTORISED} PROPERTIES COMPILE_OPTIONS
   "-O3;-fopenmp-simd;-fno-math-errno;-fno-trapping-math")
 

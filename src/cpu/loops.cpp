@@ -7,7 +7,8 @@
 namespace rushlight::cpu {
 namespace {
 
-Loop search(Kernel kernel, DType compute) {
+Loop search(Kernel kernel, DType compute, int scalar) {
+  if (scalar != 0) return find_scalar(kernel, compute, scalar);
   for (auto family : {find_arithmetic, find_comparison, find_choice, find_simple, find_exponential,
                       find_activation, find_special}) {
     if (Loop loop = family(kernel, compute)) return loop;
@@ -16,24 +17,25 @@ Loop search(Kernel kernel, DType compute) {
 }
 
 // What has been found, for one generation of the SIMD target.
-std::atomic<Loop> found[kKernels][kDTypes];
+std::atomic<Loop> found[3][kKernels][kDTypes];
 std::atomic<uint32_t> found_generation{0};
 
 void forget() {
-  for (auto& row : found)
-    for (auto& loop : row) loop.store(nullptr, std::memory_order_relaxed);
+  for (auto& table : found)
+    for (auto& row : table)
+      for (auto& loop : row) loop.store(nullptr, std::memory_order_relaxed);
   found_generation.store(simd_generation(), std::memory_order_release);
 }
 
 }  // namespace
 
-Loop find_loop(Kernel kernel, DType compute) {
+Loop find_loop(Kernel kernel, DType compute, int scalar) {
   if (found_generation.load(std::memory_order_acquire) != simd_generation()) [[unlikely]]
     forget();
-  auto& entry = found[int(kernel)][int(compute)];
+  auto& entry = found[scalar][int(kernel)][int(compute)];
   Loop loop = entry.load(std::memory_order_relaxed);
   if (!loop) [[unlikely]] {
-    loop = search(kernel, compute);
+    loop = search(kernel, compute, scalar);
     entry.store(loop, std::memory_order_relaxed);
   }
   return loop;

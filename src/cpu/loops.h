@@ -12,14 +12,17 @@ namespace rushlight::cpu {
 /// output may be one of the inputs. Knows nothing of shapes, threads or other dtypes.
 using Loop = void (*)(void* const* pointers, int64_t n, std::span<const Param> params);
 
-/// The loop of a kernel for a compute dtype on the SIMD target in use; null if there is none.
-Loop find_loop(Kernel kernel, DType compute);
+/// The loop of a kernel for a compute dtype on the SIMD target in use; null if there is none. With
+/// `scalar` 1 or 2, the loop for which pointers[scalar] is a single number: few kernels have it,
+/// and it takes no parameters.
+Loop find_loop(Kernel kernel, DType compute, int scalar = 0);
 
 /// The loop that converts pointers[1] of dtype `from` to pointers[0] of dtype `to`.
 Loop find_convert(DType from, DType to);
 
 /// The families that find_loop asks; each knows some kernels and answers null for the others.
 Loop find_arithmetic(Kernel kernel, DType compute);
+Loop find_scalar(Kernel kernel, DType compute, int scalar);
 Loop find_comparison(Kernel kernel, DType compute);
 Loop find_choice(Kernel kernel, DType compute);
 Loop find_simple(Kernel kernel, DType compute);

@@ -65,6 +65,28 @@ void map_loop(void* const* pointers, int64_t n, std::span<const Param> params) {
   }
 }
 
+/// The same for two inputs of which one, input number `scalar`, is a single number.
+template <class T, class Op, int scalar>
+void map_scalar_loop(void* const* pointers, int64_t n, std::span<const Param>) {
+  const Op op{};
+  const T number = *static_cast<const T*>(pointers[scalar]);
+  const T* x = static_cast<const T*>(pointers[3 - scalar]);
+  for_elements<is_serial<Op>()>(static_cast<T*>(pointers[0]), n, [=](int64_t i) HWY_ATTR {
+    return scalar == 1 ? op(number, x[i]) : op(x[i], number);
+  });
+}
+
+template <template <class> class Op>
+Loop floating_scalar(DType dtype, int scalar) {
+  bool first = scalar == 1;
+  if (dtype == DType::Float32)
+    return first ? &map_scalar_loop<float, Op<float>, 1> : &map_scalar_loop<float, Op<float>, 2>;
+  if (dtype == DType::Float64)
+    return first ? &map_scalar_loop<double, Op<double>, 1>
+                 : &map_scalar_loop<double, Op<double>, 2>;
+  return nullptr;
+}
+
 /// The loop of Op for a dtype of the kind its name says; null for other dtypes.
 template <template <class> class Op>
 Loop floating(DType dtype) {

@@ -23,6 +23,7 @@ using cpu::Loop;
 constexpr int kMaxOperands = NdLoop::kMaxOperands;
 constexpr int64_t kGrain = 128 << 10;   // elements of unit cost that make a chunk worth a thread
 constexpr int64_t kShortRow = 64;       // shorter rows are packed several to a tile
+constexpr int64_t kTinyRow = 16;        // and even if nothing else asks for packing
 constexpr int64_t kBlockColumns = 128;  // of a 2-D block
 constexpr int64_t kBlockRows = 16;
 
@@ -32,6 +33,14 @@ struct Call {
   std::span<const Param> params;
   int64_t cost;
   DType wants[kMaxOperands];
+  bool copies = false;            // the loop only moves bytes
+  Kernel kernel = Kernel::Copy;   // what `loop` runs
+  bool has_scalar_loops = false;  // it may have loops for a single number among two inputs
+
+  /// The loop for which input `o` is a single number; null if there is none.
+  Loop scalar_loop(int o) const {
+    return has_scalar_loops ? cpu::find_loop(kernel, wants[0], o) : nullptr;
+  }
 };
 
 /// Elements to a chunk: equal parts of at least kGrain units of work.
@@ -61,6 +70,7 @@ struct View {
 struct Tiles {
   alignas(64) char packed[kMaxOperands][kTile * kMaxElement];  // in the dtype the kernel wants
   alignas(64) char raw[kTile * kMaxElement];                   // gathered, not yet converted
+  alignas(64) char periodic[kMaxOperands][2 * kTile * kMaxElement];  // a repeated run of elements
 };
 
 void convert(DType from, DType to, int64_t n, const char* source, char* destination) {
@@ -88,32 +98,47 @@ void fill_tile(const View& view, const char* from, int64_t n, char* packed) {
 class Runner {
  public:
   Runner(const Call& call, const NdLoop& loop, std::span<const Operand> operands)
-      : call_(call), loop_(loop), operands_(loop.operands) {
+      : call_(call), loop_(loop), operands_(loop.operands), kernel_(call.loop) {
     for (int o = 0; o < operands_; ++o) {
-      DType dtype = operands[size_t(o)].dtype, wants = call.wants[o];
-      View& view = views_[o];
-      view = {Access::Direct, dtype, wants, size_of(dtype), loop.strides[o][0]};
-      if (o > 0 && loop.is_scalar(o) && loop.count > 1) {
-        view.access = Access::Scalar;
-        fill_tile(view, loop.data[o], std::min(kTile, loop.count), tiles_.packed[o]);
-      } else {
-        view.access = access_of(view, o);
-      }
+      DType dtype = operands[size_t(o)].dtype;
+      views_[o] = {Access::Direct, dtype, call.wants[o], size_of(dtype), loop.strides[o][0]};
+      views_[o].access = access_of(views_[o], o);
     }
+    short_rows_ = loop.rank > 1 && loop.sizes[0] < kShortRow;
+    if (!short_rows_) use_scalar_loop();
+    for (int o = 1; o < operands_; ++o) {
+      if (views_[o].access != Access::Splat || !loop.is_scalar(o)) continue;
+      views_[o].access = Access::Scalar;
+      fill_tile(views_[o], loop.data[o], std::min(kTile, loop.count), tiles_.packed[o]);
+    }
+    all_direct_ = std::all_of(views_, views_ + operands_,
+                              [](const View& view) { return view.access == Access::Direct; });
   }
 
   /// The elements [begin, end) of the loop.
   void run(int64_t begin, int64_t end) {
-    if (loop_.rank > 1 && loop_.sizes[0] < kShortRow) return run_short_rows(begin, end);
+    if (short_rows_ && (!all_direct_ || loop_.sizes[0] < kTinyRow))
+      return run_short_rows(begin, end);
     NdCursor cursor(loop_, begin);
     while (begin < end) {
-      int64_t n = std::min(loop_.sizes[0] - cursor.column, end - begin);
       char* pointers[kMaxOperands];
       for (int o = 0; o < operands_; ++o)
         pointers[o] = cursor.row[o] + cursor.column * views_[o].stride;
-      run_row(pointers, n);
-      begin += n;
-      cursor.next_row();
+      int64_t n = std::min(loop_.sizes[0] - cursor.column, end - begin);
+      // Whole rows along dim 1 need no cursor.
+      int64_t rows = 1;
+      if (loop_.rank > 1 && n == loop_.sizes[0])
+        rows = std::min(loop_.sizes[1] - cursor.index[1], (end - begin) / n);
+      for (int64_t r = 0; r < rows; ++r) {
+        if (all_direct_)
+          kernel_(reinterpret_cast<void* const*>(pointers), n, call_.params);
+        else
+          run_row(pointers, n);
+        if (r + 1 == rows) break;
+        for (int o = 0; o < operands_; ++o) pointers[o] += loop_.strides[o][1];
+      }
+      begin += n * rows;
+      if (begin < end) cursor.next_row(rows);
     }
   }
 
@@ -145,6 +170,20 @@ class Runner {
   }
 
  private:
+  /// One of two inputs is a number for a whole row: some kernels have a loop for that.
+  void use_scalar_loop() {
+    for (int o : {1, 2}) {
+      if (!call_.has_scalar_loops) return;
+      View& view = views_[o];
+      bool fits = view.access == Access::Splat && view.dtype == view.wants;
+      if (!fits || views_[3 - o].access == Access::Splat) continue;
+      Loop loop = call_.scalar_loop(o);
+      if (!loop) return;
+      kernel_ = loop;
+      view.access = Access::Direct;
+    }
+  }
+
   static Access access_of(const View& view, int o) {
     if (view.stride == view.size)
       return view.dtype == view.wants ? Access::Direct : Access::Convert;
@@ -169,7 +208,7 @@ class Runner {
     char* target = row[0] + i * views_[0].stride;
     const View& output = views_[0];
     pointers[0] = output.access == Access::Direct ? target : tiles_.packed[0];
-    call_.loop(pointers, n, call_.params);
+    kernel_(pointers, n, call_.params);
     if (output.access == Access::Direct) return;
     if (output.access == Access::Convert)
       return convert(output.wants, output.dtype, n, tiles_.packed[0], target);
@@ -203,6 +242,11 @@ class Runner {
   void run_short_rows(int64_t begin, int64_t end) {
     bool linear[kMaxOperands];
     for (int o = 0; o < operands_; ++o) linear[o] = loop_.is_linear(o, views_[o].size);
+    if (call_.copies && linear[0])
+      return pack(1, begin, end - begin, loop_.data[0] + begin * views_[0].size);
+    int64_t periods[kMaxOperands] = {};
+    for (int o = 1; o < operands_; ++o)
+      if (!linear[o] && views_[o].access != Access::Scalar) periods[o] = repeat(o);
     for (int64_t i = begin; i < end; i += kTile) {
       int64_t n = std::min(kTile, end - i);
       void* pointers[kMaxOperands];
@@ -210,6 +254,10 @@ class Runner {
         const View& view = views_[o];
         if (view.access == Access::Scalar) {
           pointers[o] = tiles_.packed[o];
+          continue;
+        }
+        if (periods[o] > 0) {
+          pointers[o] = tiles_.periodic[o] + i % periods[o] * size_of(view.wants);
           continue;
         }
         char* raw = view.dtype == view.wants ? tiles_.packed[o] : tiles_.raw;
@@ -231,6 +279,25 @@ class Runner {
       else
         unpack(i, n, result);
     }
+  }
+
+  /// If operand o repeats its first few elements over and over (a bias), writes out enough of them
+  /// for a tile that starts anywhere, and says how many they are; else 0.
+  int64_t repeat(int o) {
+    int64_t period = 1;
+    int d = 0;
+    for (; d < loop_.rank && loop_.strides[o][d] != 0; ++d) period *= loop_.sizes[d];
+    for (; d < loop_.rank; ++d)
+      if (loop_.strides[o][d] != 0) return 0;
+    if (period > kTile) return 0;
+    const View& view = views_[o];
+    pack(o, 0, period, tiles_.raw);
+    const char* run = wanted(view, tiles_.raw, period, tiles_.packed[o]);
+    int64_t bytes = period * size_of(view.wants);
+    for (int64_t at = 0; at < kTile + period; at += period)
+      std::memcpy(tiles_.periodic[o] + at * size_of(view.wants), run,
+                  size_t(std::min(bytes, (2 * kTile - at) * size_of(view.wants))));
+    return period;
   }
 
   /// Calls `row(address, done, m)` for the pieces of rows of operand o that hold [begin, begin +
@@ -274,6 +341,10 @@ class Runner {
     with_element(views_[o].size, [&]<class T>(T element) {
       for_rows(o, begin, n, [&](const char* from, int64_t done, int64_t m) {
         T* target = reinterpret_cast<T*>(raw) + done;
+        if (stride == int64_t(sizeof(T))) {
+          std::memcpy(target, from, size_t(m) * sizeof(T));
+          return;
+        }
         for (int64_t i = 0; i < m; ++i) {
           std::memcpy(&element, from + i * stride, sizeof(T));
           target[i] = element;
@@ -295,6 +366,8 @@ class Runner {
   const Call& call_;
   const NdLoop& loop_;
   int operands_;
+  Loop kernel_;
+  bool short_rows_, all_direct_;
   View views_[kMaxOperands];
   Tiles tiles_;
 };
@@ -354,23 +427,46 @@ bool is_contiguous(const Operand& operand, std::span<const int64_t> shape) {
   return true;
 }
 
-bool all_direct(const Call& call, std::span<const int64_t> shape,
-                std::span<const Operand> operands) {
-  for (size_t o = 0; o < operands.size(); ++o)
-    if (operands[o].dtype != call.wants[o] || !is_contiguous(operands[o], shape)) return false;
+bool is_number(const Operand& operand, std::span<const int64_t> shape) {
+  for (size_t d = 0; d < shape.size(); ++d)
+    if (shape[d] != 1 && operand.strides[d] != 0) return false;
   return true;
 }
 
-void run_contiguous(const Call& call, int64_t n, std::span<const Operand> operands) {
+/// A way to run over all operands as they are: `scalar` is the input that is a single number, or 0.
+struct Direct {
+  Loop loop;
+  int scalar;
+};
+
+/// Its loop is null if an operand is not contiguous (but for a single number, with some kernels) or
+/// not of the dtype the kernel wants.
+Direct direct_loop(const Call& call, std::span<const int64_t> shape,
+                   std::span<const Operand> operands) {
+  Direct direct{call.loop, 0};
+  for (size_t o = 0; o < operands.size(); ++o) {
+    if (operands[o].dtype != call.wants[o]) return {nullptr, 0};
+    if (is_contiguous(operands[o], shape)) continue;
+    bool number = o > 0 && direct.scalar == 0 && is_number(operands[o], shape);
+    direct = {number ? call.scalar_loop(int(o)) : nullptr, int(o)};
+    if (!direct.loop) return direct;
+  }
+  return direct;
+}
+
+void run_contiguous(Direct direct, const Call& call, int64_t n, std::span<const Operand> operands) {
   void* pointers[kMaxOperands];
   for (size_t o = 0; o < operands.size(); ++o) pointers[o] = operands[o].data;
   int64_t grain = chunk_size(n, call.cost);
-  if (grain >= n) return call.loop(pointers, n, call.params);
+  if (grain >= n) return direct.loop(pointers, n, call.params);
   parallel_for(n, grain, [&](int64_t begin, int64_t end) {
     void* moved[kMaxOperands];
-    for (size_t o = 0; o < operands.size(); ++o)
-      moved[o] = static_cast<char*>(operands[o].data) + begin * size_of(operands[o].dtype);
-    call.loop(moved, end - begin, call.params);
+    for (size_t o = 0; o < operands.size(); ++o) {
+      bool number = direct.scalar != 0 && int(o) == direct.scalar;
+      int64_t step = number ? 0 : size_of(operands[o].dtype);
+      moved[o] = static_cast<char*>(operands[o].data) + begin * step;
+    }
+    direct.loop(moved, end - begin, call.params);
   });
 }
 
@@ -386,8 +482,9 @@ void run(const Call& call, std::span<const int64_t> shape, std::span<const Opera
   int64_t n = 1;
   for (int64_t size : shape) n *= size;
   if (n == 0) return;
-  if (all_direct(call, shape, operands))
-    run_contiguous(call, n, operands);
+  Direct direct = direct_loop(call, shape, operands);
+  if (direct.loop)
+    run_contiguous(direct, call, n, operands);
   else
     run_strided(call, shape, operands);
 }
@@ -401,6 +498,7 @@ void run(const Call& call, std::span<const int64_t> shape, std::span<const Opera
 
 void run_copy(std::span<const int64_t> shape, const Operand& output, const Operand& input) {
   Call call{cpu::find_convert(input.dtype, output.dtype), {}, 1, {output.dtype, input.dtype}};
+  call.copies = input.dtype == output.dtype;
   Operand operands[2] = {output, input};
   run(call, shape, operands);
 }
@@ -420,6 +518,10 @@ void run_pointwise(Kernel kernel, DType compute, std::span<const int64_t> shape,
   call.wants[0] = about.predicate ? DType::Bool : compute;
   for (size_t o = 1; o < operands.size(); ++o) call.wants[o] = compute;
   if (kernel == Kernel::Where) call.wants[1] = DType::Bool;
+  call.kernel = kernel;
+  // Those loops know no alpha.
+  call.has_scalar_loops =
+      about.inputs == 2 && !about.predicate && (params.empty() || params[0].to<double>() == 1.0);
   run(call, shape, operands);
 }
 

@@ -268,6 +268,16 @@ Loop find_arithmetic(Kernel kernel, DType dtype) {
   }
 }
 
+Loop find_scalar(Kernel kernel, DType dtype, int scalar) {
+  switch (kernel) {
+    case Kernel::Add: return floating_scalar<Add>(dtype, scalar);
+    case Kernel::Sub: return floating_scalar<Sub>(dtype, scalar);
+    case Kernel::Mul: return floating_scalar<Mul>(dtype, scalar);
+    case Kernel::Div: return floating_scalar<Div>(dtype, scalar);
+    default: return nullptr;
+  }
+}
+
 }  // namespace rushlight::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -276,6 +286,10 @@ namespace rushlight::cpu {
 HWY_EXPORT(find_arithmetic);
 Loop find_arithmetic(Kernel kernel, DType dtype) {
   return HWY_DYNAMIC_DISPATCH(find_arithmetic)(kernel, dtype);
+}
+HWY_EXPORT(find_scalar);
+Loop find_scalar(Kernel kernel, DType dtype, int scalar) {
+  return HWY_DYNAMIC_DISPATCH(find_scalar)(kernel, dtype, scalar);
 }
 }  // namespace rushlight::cpu
 #endif

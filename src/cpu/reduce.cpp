@@ -75,7 +75,6 @@ class Reduce {
         second_(second ? *second : output),
         has_second_(second != nullptr),
         ending_(ending),
-        positions_(shape.size()),
         loop_(make_loop(positions, shape)) {
     convert_ = cpu::find_convert(input.dtype, compute);
     direct_ = input.dtype == compute;
@@ -96,6 +95,7 @@ class Reduce {
 
  private:
   NdLoop make_loop(bool track, std::span<const int64_t> shape) {
+    check(shape.size() <= size_t(NdLoop::kMaxRank), "too many dims: ", shape.size());
     int64_t step = 1;
     int reduced_dims = 0;
     for (size_t d = shape.size(); d-- > 0;) {
@@ -104,7 +104,7 @@ class Reduce {
       if (is_reduced) step *= shape[d], ++reduced_dims;
     }
     // Positions are counted in bytes, so that strides are logical indices.
-    Operand position{nullptr, DType::UInt8, track ? positions_.data() : output_.strides};
+    Operand position{nullptr, DType::UInt8, track ? positions_ : output_.strides};
     Operand list[] = {input_, output_, second_, position};
     // Several reduced dims with positions keep their order: the first of equals is the first there.
     NdLoop loop(shape, list, !track || reduced_dims <= 1);
@@ -324,7 +324,7 @@ class Reduce {
   Operand input_, output_, second_;
   bool has_second_;
   cpu::Ending ending_;
-  std::vector<int64_t> positions_;  // strides of the logical index
+  int64_t positions_[NdLoop::kMaxRank];  // strides of the logical index
   NdLoop loop_;
   cpu::Loop convert_ = nullptr;
   bool direct_ = false;

@@ -96,11 +96,11 @@ NdCursor::NdCursor(const NdLoop& over, int64_t linear) : loop(over) {
   }
 }
 
-void NdCursor::next_row() {
+void NdCursor::next_row(int64_t rows) {
   column = 0;
-  for (int d = 1; d < loop.rank; ++d) {
-    for (int o = 0; o < loop.operands; ++o) row[o] += loop.strides[o][d];
-    if (++index[d] < loop.sizes[d]) return;
+  for (int d = 1; d < loop.rank; ++d, rows = 1) {
+    for (int o = 0; o < loop.operands; ++o) row[o] += rows * loop.strides[o][d];
+    if ((index[d] += rows) < loop.sizes[d]) return;
     index[d] = 0;
     for (int o = 0; o < loop.operands; ++o) row[o] -= loop.strides[o][d] * loop.sizes[d];
   }

@@ -36,8 +36,8 @@ struct NdCursor {
   /// At element `linear`, counted with the innermost dim fastest.
   NdCursor(const NdLoop& loop, int64_t linear);
 
-  /// Steps to the next row: the next index of dim 1 and above, at column 0.
-  void next_row();
+  /// Steps on by `rows` rows that do not go beyond the end of dim 1, to column 0.
+  void next_row(int64_t rows = 1);
 
   const NdLoop& loop;
   int64_t column;
