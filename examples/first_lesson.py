@@ -59,15 +59,31 @@ print(torch.cat([a, b]), torch.cat([a, a], dim=1), torch.cat((a, a), -1).shape, 
 print(torch.clip(a, 1.5, 3.5), a.clamp(max=2), a.split(1), a.chunk(2, dim=1))
 
 chapter("Arithmetic")
-print(a * a, torch.mul(a, 10), a * b, 2 - a, 1 / a, a ** 2, a // 2, -a % 3, a @ b.T)
+print(a * a, torch.mul(a, 10), a * b, 2 - a, 1 / a, a**2, a // 2, -a % 3, a @ b.T)
 c = a.clone()
 c += 1
 c *= 2
 print(c, c > 5, (c > 5).sum(), torch.where(c > 5, c, -c), torch.equal(c, c.clone()), torch.allclose(c, c + 1e-9))
 attempt(lambda: torch.ones(2, 3) @ torch.ones(2, 3))
 attempt(lambda: torch.ones(2, 3) + torch.ones(4))
-for function in (torch.exp, torch.log, torch.sqrt, torch.abs, torch.sin, torch.cos, torch.tanh, torch.sigmoid,
-                 torch.relu, torch.neg, torch.reciprocal, torch.square, torch.sign, torch.floor, torch.ceil, torch.round):
+for function in (
+    torch.exp,
+    torch.log,
+    torch.sqrt,
+    torch.abs,
+    torch.sin,
+    torch.cos,
+    torch.tanh,
+    torch.sigmoid,
+    torch.relu,
+    torch.neg,
+    torch.reciprocal,
+    torch.square,
+    torch.sign,
+    torch.floor,
+    torch.ceil,
+    torch.round,
+):
     print(function.__name__, function(torch.tensor([0.5, 1.5, 2.5])))
 
 chapter("Products of matrices")
@@ -76,8 +92,16 @@ print(matrix @ vector, vector @ vector, torch.matmul(batch, matrix.T), (batch @ 
 
 chapter("Shapes")
 m = torch.arange(6).reshape(2, 3)
-print(m.T, m.t().shape, m.transpose(0, 1).shape, batch.permute(2, 0, 1).shape, m.view(3, 2), m.flatten(), m.view(-1).shape)
-print(m.unsqueeze(0).shape, m.unsqueeze(-1).squeeze().shape, m[0].expand(2, 3), m[0].repeat(2, 2), m.T.contiguous().is_contiguous())
+print(
+    m.T, m.t().shape, m.transpose(0, 1).shape, batch.permute(2, 0, 1).shape, m.view(3, 2), m.flatten(), m.view(-1).shape
+)
+print(
+    m.unsqueeze(0).shape,
+    m.unsqueeze(-1).squeeze().shape,
+    m[0].expand(2, 3),
+    m[0].repeat(2, 2),
+    m.T.contiguous().is_contiguous(),
+)
 attempt(lambda: m.T.view(6))
 attempt(lambda: m.reshape(4))
 
@@ -140,8 +164,8 @@ z = w.exp()
 z.mul_(2)
 attempt(lambda: z.sum().backward())
 x = torch.tensor(2.0, requires_grad=True)
-first_derivative, = torch.autograd.grad(x ** 3, x, create_graph=True)
-second_derivative, = torch.autograd.grad(first_derivative, x)
+(first_derivative,) = torch.autograd.grad(x**3, x, create_graph=True)
+(second_derivative,) = torch.autograd.grad(first_derivative, x)
 print(first_derivative, second_derivative)
 
 chapter("A line through points, by hand")
@@ -170,7 +194,7 @@ class Squares(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         x = torch.tensor([index / 6 - 1.0])
-        return x, x ** 2
+        return x, x**2
 
 
 class Net(torch.nn.Module):

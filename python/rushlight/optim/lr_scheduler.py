@@ -8,6 +8,7 @@ import weakref
 from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager
+from typing import Any
 
 from rushlight._C import Tensor
 from rushlight.optim.optimizer import Optimizer
@@ -85,17 +86,18 @@ def _note_steps(optimizer) -> None:
 
     @functools.wraps(function)
     def step(*args, **kwargs):
-        owner = reference()
+        owner: Any = reference()
         owner._opt_called = True
         return function(owner, *args, **kwargs)
 
-    step._wrapped_by_lr_sched = True
+    step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
     optimizer.step = step
 
 
 class LRScheduler:
     """Base of the schedules: a subclass computes the rates of `last_epoch` in get_lr()."""
 
+    _get_closed_form_lr: Any  # of subclasses that have one
     _get_lr_called_within_step = False
     _is_initial = False
 
@@ -676,6 +678,8 @@ class OneCycleLR(LRScheduler):
 class _Combined(LRScheduler):
     """What schedules of schedules share."""
 
+    _schedulers: Any
+
     def _check_parts(self, optimizer, schedulers) -> None:
         name = type(self).__name__
         for i, scheduler in enumerate(schedulers):
@@ -739,7 +743,7 @@ class SequentialLR(_Combined):
         elif hasattr(part, "last_epoch"):
             part.last_epoch -= 1
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Sets the rates of the next epoch."""
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
@@ -765,7 +769,7 @@ class ChainedScheduler(_Combined):
         self.optimizer = optimizer
         self._last_lr = self._rates()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Sets the rates of the next epoch."""
         for scheduler in self._schedulers:
             scheduler.step()
@@ -824,7 +828,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
 
-    def step(self, metrics, epoch=None) -> None:
+    def step(self, metrics, epoch=None) -> None:  # type: ignore[override]
         """Notes the metric of an epoch, and lowers the rates if it has not improved for too long."""
         current = float(metrics)
         if epoch is not None:

@@ -6,6 +6,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
 from itertools import chain
+from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor, tensor
@@ -68,7 +69,7 @@ def _with_hooks(step):
             hook(self, args, kwargs)
         return out
 
-    wrapper.hooked = True
+    wrapper.hooked = True  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -96,6 +97,13 @@ class Optimizer:
     their own; `defaults` are the options of groups that do not say otherwise.
     """
 
+    _optimizer_step_pre_hooks: OrderedDict
+    _optimizer_step_post_hooks: OrderedDict
+    _optimizer_state_dict_pre_hooks: OrderedDict
+    _optimizer_state_dict_post_hooks: OrderedDict
+    _optimizer_load_state_dict_pre_hooks: OrderedDict
+    _optimizer_load_state_dict_post_hooks: OrderedDict
+
     def __init__(self, params, defaults) -> None:
         self.defaults = defaults
         self._make_hooks()
@@ -105,7 +113,7 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                 + typename(params)
             )
-        self.state = defaultdict(dict)
+        self.state: defaultdict = defaultdict(dict)
         self.param_groups: list = []
         groups = list(params)
         if not groups:
@@ -129,7 +137,7 @@ class Optimizer:
     def _patch_step_function(self) -> None:
         step = type(self).step
         if not getattr(step, "hooked", False):
-            type(self).step = _with_hooks(step)
+            type(self).step = _with_hooks(step)  # type: ignore[method-assign]
 
     def __getstate__(self):
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -288,7 +296,7 @@ class Optimizer:
 class _Native(Optimizer):
     """What the optimizers share whose step is one call into C++."""
 
-    _native_step = None  # of the groups and the state
+    _native_step: Any  # of the groups and the state
     _later_options: dict = {}  # options that old checkpoints lack
 
     def __init__(self, params, defaults) -> None:
@@ -335,5 +343,5 @@ def _fit_state(parameter, value, key=None):
     if isinstance(value, dict):
         return {name: _fit_state(parameter, entry, name) for name, entry in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return type(value)(_fit_state(parameter, entry) for entry in value)
+        return type(value)(_fit_state(parameter, entry) for entry in value)  # type: ignore[call-arg]
     return value

@@ -126,7 +126,7 @@ class DataLoader(Generic[_T_co]):
             collate_fn = default_collate if self._auto_collation else default_convert
         self.collate_fn = collate_fn
         self.persistent_workers = persistent_workers
-        self._IterableDataset_len_called = None
+        self._IterableDataset_len_called: int | None = None
         self.__initialized = True
 
     @staticmethod

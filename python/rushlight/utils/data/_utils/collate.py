@@ -3,6 +3,7 @@
 import collections.abc
 import copy
 import sys
+from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor, as_tensor, float64, tensor
@@ -38,7 +39,7 @@ def _rebuild(sample, entries):
     """A collection like `sample`, with its type and attributes where possible, that holds `entries`."""
     try:
         if isinstance(sample, collections.abc.MutableMapping):
-            clone = copy.copy(sample)
+            clone: Any = copy.copy(sample)
             clone.update(entries)
             return clone
         if isinstance(sample, collections.abc.MutableSequence):
@@ -64,10 +65,8 @@ def collate(batch, *, collate_fn_map=None):
             if isinstance(sample, entry):
                 return collate_fn_map[entry](batch, collate_fn_map=collate_fn_map)
     if isinstance(sample, collections.abc.Mapping):
-        columns = {key: [each[key] for each in batch] for key in sample}
-        return _rebuild(
-            sample, {key: collate(column, collate_fn_map=collate_fn_map) for key, column in columns.items()}
-        )
+        entries = {key: collate([each[key] for each in batch], collate_fn_map=collate_fn_map) for key in sample}
+        return _rebuild(sample, entries)
     if isinstance(sample, collections.abc.Sequence):
         if isinstance(sample, tuple) and hasattr(sample, "_fields"):
             return kind(*(collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=False)))

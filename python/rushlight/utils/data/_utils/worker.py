@@ -1,6 +1,6 @@
 """What a dataset can learn of the worker it is read by."""
 
-_worker_info = None
+_worker_info: "WorkerInfo | None" = None
 
 
 class WorkerInfo:
