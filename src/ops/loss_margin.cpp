@@ -26,7 +26,9 @@ Tensor hinge_embedding(const Tensor& input, const Tensor& target, double margin,
                        OptionalBool size_average, OptionalBool reduce, std::string_view reduction) {
   Tensor apart = where(target == 1, zeros_like(input), (margin - input).clamp_min(0));
   Tensor together = where(target == -1, zeros_like(input), input);
-  return reduce_loss(apart + together, loss_reduction(size_average, reduce, reduction));
+  // Integers stay integers, as in PyTorch, and so have no mean.
+  Tensor losses = (apart + together).to(promote(input.dtype(), target.dtype()));
+  return reduce_loss(losses, loss_reduction(size_average, reduce, reduction));
 }
 
 Tensor cosine_embedding(const Tensor& input, const Tensor& input2, const Tensor& target,
@@ -66,6 +68,11 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
 
 Tensor soft_margin(const Tensor& input, const Tensor& target, OptionalBool size_average,
                    OptionalBool reduce, std::string_view reduction) {
+  check(is_floating(input.dtype()), "result type Float can't be cast to the desired output type ",
+        info(input.dtype()).spoken);
+  check(!target.requires_grad() || !autograd::grad_enabled(),
+        "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. "
+        "This input cannot have requires_grad True.");
   Tensor losses = (-target * input).exp().log1p();
   return reduce_loss(losses, loss_reduction(size_average, reduce, reduction));
 }

@@ -20,6 +20,8 @@ Tensor root_mean_square(const Tensor& input, Ints shape, const Tensor& weight,
         to_string(shape), "], but got input of size", to_string(input.shape()));
   check(!weight.defined() || same(weight.shape(), shape),
         "Expected weight to be of same shape as normalized_shape ", to_string(shape));
+  check(is_floating(input.dtype()), ErrorKind::NotImplemented, "\"rms_norm\" not implemented for '",
+        info(input.dtype()).spoken, "'");
   Dims last;
   for (size_t i = dims - shape.size(); i < dims; ++i) last.push_back(int64_t(i));
   bool is_half = input.dtype() == DType::Float16 || input.dtype() == DType::BFloat16;
