@@ -249,6 +249,24 @@ PyObject* transient_buffers(PyObject* self, PyObject*) {
   });
 }
 
+/// _save_tensors(destination, prefix, keep_vars): own parameters and persistent buffers.
+PyObject* save_tensors(PyObject* self, PyObject* const* args, Py_ssize_t) {
+  return guarded([&] {
+    nn::Layer& layer = layer_of(self);
+    bool keep_vars = PyObject_IsTrue(args[2]) == 1;
+    auto save = [&](const Module::TensorSlot& slot, auto&& wrap_own) {
+      if (!slot.value.defined() || !slot.persistent) return;
+      Object value = checked(keep_vars ? wrap_own(slot.value) : wrap(slot.value.detach()));
+      Object key = checked(PyUnicode_FromFormat("%U%s", args[1], slot.name.c_str()));
+      checked(PyObject_SetItem(args[0], key.get(), value.get()));
+    };
+    for (const auto& slot : layer.parameter_slots()) save(slot, wrap_parameter);
+    for (const auto& slot : layer.buffer_slots())
+      save(slot, [](const Tensor& buffer) { return wrap(buffer); });
+    return Py_NewRef(Py_None);
+  });
+}
+
 PyObject* settings(PyObject* self, PyObject*) {
   return guarded([&] {
     Object dict = checked(PyDict_New());
@@ -344,6 +362,7 @@ PyMethodDef module_table_methods[] = {
     {"_set_entry", (PyCFunction)(void*)set_entry, METH_FASTCALL, nullptr},
     {"_delete_entry", (PyCFunction)(void*)delete_entry, METH_FASTCALL, nullptr},
     {"_transient_buffers", transient_buffers, METH_NOARGS, nullptr},
+    {"_save_tensors", (PyCFunction)(void*)save_tensors, METH_FASTCALL, nullptr},
     {"_settings", settings, METH_NOARGS, nullptr},
     {"_named_tensors", (PyCFunction)(void*)named_tensors, METH_FASTCALL, nullptr},
     {"_parameter_list", parameter_list, METH_O, nullptr},

@@ -374,13 +374,7 @@ class Module(ModuleBase):
     # -- State dicts -------------------------------------------------------------------------------
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
-        for name, parameter in self._parameters.items():
-            if parameter is not None:
-                destination[prefix + name] = parameter if keep_vars else parameter.detach()
-        transient = self._non_persistent_buffers_set
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in transient:
-                destination[prefix + name] = buffer if keep_vars else buffer.detach()
+        self._save_tensors(destination, prefix, keep_vars)
         if type(self).get_extra_state is not Module.get_extra_state:
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
@@ -403,7 +397,7 @@ class Module(ModuleBase):
         for hook in own.get("_state_dict_pre_hooks", {}).values():
             hook(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
-        for name, module in self._modules.items():
+        for name, module in self._items("_modules"):
             if module is not None:
                 module.state_dict(destination=destination, prefix=prefix + name + ".", keep_vars=keep_vars)
         for hook in own.get("_state_dict_hooks", {}).values():
