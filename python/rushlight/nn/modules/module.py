@@ -565,7 +565,7 @@ class Module(ModuleBase):
                         self._run_forward_hook(key, hook, args, kwargs, None)
                     except Exception as error:
                         warnings.warn("module forward hook with ``always_call=True`` raised an exception that was "
-                                      f"silenced as another error was raised in forward: {error}")
+                                      f"silenced as another error was raised in forward: {error}", stacklevel=2)
             raise
 
     def _run_forward_hook(self, key, hook, args, kwargs, result):
