@@ -160,13 +160,19 @@ template <class T>
 void median_rows(int64_t rows, int64_t n, bool skip_nan, const T* input, T* values,
                  int64_t* indices) {
   for_each_row(rows, n, [&](int64_t row) {
-    std::vector<typename Key<T>::Bits> keys;
     const T* x = input + row * n;
     int64_t nans = std::count_if(x, x + n, [](T value) { return is_nan(value); });
-    if (nans > 0 && !skip_nan)
+    if (nans > 0 && !skip_nan) {
       indices[row] = std::find_if(x, x + n, [](T value) { return is_nan(value); }) - x;
-    else
-      indices[row] = place_of_kth(x, n, std::max<int64_t>(n - nans - 1, 0) / 2, keys);
+    } else {
+      // Of equal elements the one that libstdc++'s selection of indices finds, as in PyTorch.
+      std::vector<int64_t> order(static_cast<size_t>(n));
+      std::iota(order.begin(), order.end(), 0);
+      auto middle = order.begin() + std::max<int64_t>(n - nans - 1, 0) / 2;
+      std::nth_element(order.begin(), middle, order.end(),
+                       [&](int64_t i, int64_t j) { return Key<T>::of(x[i]) < Key<T>::of(x[j]); });
+      indices[row] = *middle;
+    }
     values[row] = x[indices[row]];
   });
 }

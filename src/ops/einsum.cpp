@@ -111,6 +111,15 @@ Labels joined(std::initializer_list<const Labels*> lists) {
   return all;
 }
 
+/// The product where nothing is summed: both operands broadcast to (batch, left, right).
+Labelled elementwise(const Labelled& a, const Labelled& b, const Labels& batch, const Labels& left,
+                     const Labels& right) {
+  Tensor first = a.ordered(joined({&batch, &left})), second = b.ordered(joined({&batch, &right}));
+  for (size_t i = 0; i < right.size(); ++i) first = first.unsqueeze(-1);
+  for (size_t i = 0; i < left.size(); ++i) second = second.unsqueeze(int64_t(batch.size()));
+  return {first * second, joined({&batch, &left, &right})};
+}
+
 /// The product of two operands, summed over the labels that are not `kept`.
 Labelled contract(Labelled a, Labelled b, const std::vector<bool>& kept) {
   for (int label : Labels(a.labels)) {
@@ -141,6 +150,7 @@ Labelled contract(Labelled a, Labelled b, const std::vector<bool>& kept) {
     for (int label : labels) product *= of.size(label);
     return product;
   };
+  if (summed.empty()) return elementwise(a, b, batch, left, right);
   int64_t batches = count(a, batch), inner = count(a, summed);
   Tensor first =
       a.ordered(joined({&batch, &left, &summed})).reshape({batches, count(a, left), inner});
@@ -355,8 +365,8 @@ Tensor multi_dot(Tensors given) {
           info(list[0].dtype()).spoken, " and tensor ", int64_t(i), " ",
           info(list[i].dtype()).spoken);
     check(i == 0 || list[i - 1].size(1) == list[i].size(0), "multi_dot(): tensors ", int64_t(i) - 1,
-          " and ", int64_t(i), " with shapes ", to_string(list[i ? i - 1 : 0].shape()),
-          " and ", to_string(list[i].shape()), " cannot be multiplied");
+          " and ", int64_t(i), " with shapes ", to_string(list[i ? i - 1 : 0].shape()), " and ",
+          to_string(list[i].shape()), " cannot be multiplied");
   }
   Tensor result = Chain(list).product();
   Dims shape;
@@ -388,8 +398,9 @@ constinit const Op op::einsum = {
 constinit const Op op::tensordot = {
     .schema = "tensordot(Tensor input, Tensor other, int[] dims_self, int[] dims_other) -> Tensor",
     .doc = "The sum of products over pairs of dims; the others follow, those of `input` first.",
-    .examples = "tensordot(randn(2, 3), randn(3, 4), ([1], [0]))\n"
-                "tensordot(randn(2, 3, 4), randn(3, 4, 2), dims=2)",
+    .examples =
+        "tensordot(randn(2, 3), randn(3, 4), ([1], [0]))\n"
+        "tensordot(randn(2, 3, 4), randn(3, 4, 2), dims=2)",
     .variants = "function-only",
     .compose = run([](const Tensor& a, const Tensor& b, Ints a_dims, Ints b_dims) {
       return contract_dims(a, b, a_dims, b_dims);
@@ -438,6 +449,11 @@ constinit const Op op::addr = {
                       const Scalar& alpha) {
       check(a.dim() == 1, "addr: Expected 1-D argument vec1, but got ", a.dim(), "-D");
       check(b.dim() == 1, "addr: Expected 1-D argument vec2, but got ", b.dim(), "-D");
+      bool floats = is_floating(input.dtype()) || is_floating(a.dtype()) || is_floating(b.dtype());
+      check(floats || !beta.is_float(),
+            "For integral input tensors, argument beta must not be a floating point number.");
+      check(floats || !alpha.is_float(),
+            "For integral input tensors, argument alpha must not be a floating point number.");
       Tensor start = input.expand({a.numel(), b.numel()});
       Tensor product = a.outer(b);
       if (!(alpha == 1)) product = product * alpha;
@@ -464,7 +480,8 @@ constinit const Op op::kron = {
         b_shape.push_back(size(b));
         shape.push_back(size(a) * size(b));
       }
-      return rushlight::_unsafe_view(a.reshape(a_shape) * b.reshape(b_shape), shape);
+      Tensor product = (a.reshape(a_shape) * b.reshape(b_shape)).contiguous();
+      return rushlight::_unsafe_view(product, shape);
     }),
 };
 
@@ -507,7 +524,8 @@ constinit const Op op::bilinear = {
           Dims shape(first.shape());
           shape.back() = out;
           shape.push_back(in2);
-          Tensor result = (by_first.reshape(shape) * second.unsqueeze(-2)).sum(Ints{-1});
+          Tensor result =
+              (by_first.reshape(shape) * second.unsqueeze(-2)).sum(Ints{-1}).to(first.dtype());
           return bias.defined() ? result + bias : result;
         }),
 };

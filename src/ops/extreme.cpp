@@ -31,6 +31,24 @@ void check_not_empty(const Tensor& input, int64_t dim, const char* name) {
 
 namespace {
 
+/// Where `input` equals the reduced `value`, NaN included.
+Tensor matches(const Tensor& input, const Tensor& value) {
+  Tensor equal = input == value;
+  return (equal | (input.isnan() & value.isnan())).to(input.dtype());
+}
+
+}  // namespace
+
+Tensor shared_gradient(Backward& b, Ints dims, bool keepdim) {
+  Tensor input = b.saved("input");
+  Tensor value = unreduce(b.saved("result"), input.shape(), dims, keepdim);
+  Tensor mask = matches(input.detach(), value.detach());
+  Tensor count = dims.empty() ? mask.sum() : mask.sum(dims, true);
+  return mask * (unreduce(b.grad(), input.shape(), dims, keepdim) / count);
+}
+
+namespace {
+
 void check_any(const Tensor& input, const char* name, ErrorKind kind = ErrorKind::Runtime) {
   check(input.numel() > 0, kind, name,
         "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
@@ -69,21 +87,6 @@ Tensor index_of(Reduction reduction, const Tensor& input, std::optional<int64_t>
   }
   check_not_empty(input, *dim, name);
   return reduce(reduction, input, Ints{*dim}, keepdim, input.dtype(), DType::Int64);
-}
-
-/// Where `input` equals the reduced `value`, NaN included.
-Tensor matches(const Tensor& input, const Tensor& value) {
-  Tensor equal = input == value;
-  return (equal | (input.isnan() & value.isnan())).to(input.dtype());
-}
-
-/// The gradient of an extreme value is shared by all elements that have it.
-Tensor shared_gradient(Backward& b, Ints dims, bool keepdim) {
-  Tensor input = b.saved("input");
-  Tensor value = unreduce(b.saved("result"), input.shape(), dims, keepdim);
-  Tensor mask = matches(input.detach(), value.detach());
-  Tensor count = dims.empty() ? mask.sum() : mask.sum(dims, true);
-  return mask * (unreduce(b.grad(), input.shape(), dims, keepdim) / count);
 }
 
 std::tuple<Tensor, Tensor> both(const Tensor& input, std::optional<int64_t> dim, bool keepdim) {

@@ -38,6 +38,12 @@ std::string size_text(const Tensor& tensor) {
   return "torch.Size(" + to_string(tensor.shape()) + ")";
 }
 
+void refuse_grad(const Tensor& argument, const char* name, const char* function) {
+  check(!argument.defined() || !argument.requires_grad() || !autograd::grad_enabled(),
+        "The function '", function, "' is not differentiable with respect to argument '", name,
+        "'. This input cannot have requires_grad True.");
+}
+
 void warn_broadcast(const Tensor& input, const Tensor& target) {
   if (same(input.shape(), target.shape())) [[likely]]
     return;
@@ -203,6 +209,7 @@ std::tuple<Tensor, Tensor> nll_of(const Tensor& input, const Tensor& target, con
   check(input.dim() == 1 || (target.dim() > 0 && input.shape()[0] == target.shape()[0]),
         ErrorKind::Value, "Expected input batch_size (", input.shape()[0],
         ") to match target batch_size (", target.dim() > 0 ? target.shape()[0] : 1, ").");
+  refuse_grad(weight, "weight", input.dim() <= 2 ? "nll_loss_forward" : "nll_loss2d_forward");
   return input.dim() <= 2
              ? rushlight::_nll_loss(input, target, weight, int64_t(reduction), ignore_index)
              : rushlight::_nll_loss2d(input, target, weight, int64_t(reduction), ignore_index);

@@ -21,6 +21,9 @@ Tensor loss_gradient(const Tensor& grad, LossReduction reduction, int64_t count)
 /// "torch.Size([2, 3])".
 std::string size_text(const Tensor& tensor);
 
+/// Throws PyTorch's error if `argument` requires grad and operations are recorded.
+void refuse_grad(const Tensor& argument, const char* name, const char* function);
+
 /// Warns that broadcasting will likely give a wrong result, if the shapes differ.
 void warn_broadcast(const Tensor& input, const Tensor& target);
 

@@ -102,6 +102,7 @@ constinit const Op op::binary_cross_entropy = {
       check(same(input.shape(), target.shape()), ErrorKind::Value, "Using a target size (",
             size_text(target), ") that is different to the input size (", size_text(input),
             ") is deprecated. Please ensure they have the same size.");
+      refuse_grad(weight, "weight", "binary_cross_entropy");
       Tensor expanded = weight.defined()
                             ? weight.expand(broadcast_shapes(target.shape(), weight.shape()))
                             : weight;
@@ -143,6 +144,10 @@ constinit const Op op::binary_cross_entropy_with_logits = {
           LossReduction chosen = loss_reduction(size_average, reduce, reduction);
           check(same(input.shape(), target.shape()), ErrorKind::Value, "Target size (",
                 size_text(target), ") must be the same as input size (", size_text(input), ")");
+          refuse_grad(weight, "weight", "binary_cross_entropy_with_logits");
+          refuse_grad(pos_weight, "pos_weight", "binary_cross_entropy_with_logits");
+          check(is_floating(input.dtype()), ErrorKind::NotImplemented,
+                "\"log_sigmoid_cpu\" not implemented for '", info(input.dtype()).spoken, "'");
           return rushlight::_binary_cross_entropy_with_logits(input, target, weight, pos_weight,
                                                               int64_t(chosen));
         }),
@@ -171,6 +176,8 @@ constinit const Op op::kl_div = {
       }
       LossReduction chosen =
           batch_mean ? LossReduction::Sum : loss_reduction(size_average, reduce, reduction);
+      check(is_floating(input.dtype()) && is_floating(target.dtype()),
+            "kl_div: Integral inputs not supported.");
       Tensor losses =
           log_target ? target.exp() * (target - input) : target.xlogy(target) - target * input;
       Tensor result = reduce_loss(losses, chosen);

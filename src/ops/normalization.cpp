@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/loss.h"
 #include "ops/reduce.h"
 
 #include <cmath>
@@ -201,6 +202,21 @@ constinit const Op op::batch_norm = {
       check_channels(running_var, channels, "running_var");
       check_channels(weight, channels, "weight");
       check_channels(bias, channels, "bias");
+      check(is_floating(input.dtype()), ErrorKind::NotImplemented,
+            "\"batch_norm\" not implemented for '", info(input.dtype()).spoken, "'");
+      // Half inputs may come with parameters in float32, but with all of them.
+      DType expected = input.dtype();
+      for (const Tensor& other : {weight, bias, running_mean, running_var}) {
+        if (!other.defined()) continue;
+        if (is_half(expected) && other.dtype() == DType::Float32 && expected == input.dtype() &&
+            (other.is_same(weight) || !weight.defined())) {
+          expected = DType::Float32;
+        }
+        check(other.dtype() == expected, "expected scalar type ", info(expected).spoken,
+              " but found ", info(other.dtype()).spoken);
+      }
+      refuse_grad(running_mean, "running_mean", "native_batch_norm");
+      refuse_grad(running_var, "running_var", "native_batch_norm");
       if (training) {
         check(input.numel() != channels, ErrorKind::Value,
               "Expected more than 1 value per channel when training, got input size torch.Size(",

@@ -5,7 +5,7 @@
 #include "ops/reduce.h"
 #include "ops/selection.h"
 
-#include <cmath>
+#include <limits>
 
 namespace rushlight {
 
@@ -47,6 +47,16 @@ Tensor sum_from_here(const Tensor& tensor, int64_t dim) {
 
 Tensor log_sum_from_here(const Tensor& tensor, int64_t dim) {
   return tensor.dim() == 0 ? tensor : tensor.flip(dim).logcumsumexp(dim).flip(dim);
+}
+
+/// The lowest number of a dtype: stands for log(0) where infinities would make derivatives NaN.
+double lowest_of(DType dtype) {
+  switch (dtype) {
+    case DType::Float16: return -65504;
+    case DType::BFloat16: return -0x1.fep127;
+    case DType::Float64: return std::numeric_limits<double>::lowest();
+    default: return std::numeric_limits<float>::lowest();
+  }
 }
 
 /// Gradient of cumprod where an element is zero: each product is made without the element.
@@ -176,8 +186,9 @@ constinit const Op op::logcumsumexp = {
             Tensor grad = b.grad(), x = b.saved("input"), result = b.saved("result");
             int64_t dim = b.integer("dim");
             Tensor size = grad.abs().log();
-            Tensor up = rushlight::where(grad <= 0, -INFINITY, size);
-            Tensor down = rushlight::where(grad >= 0, -INFINITY, size);
+            double lowest = lowest_of(grad.dtype());
+            Tensor up = rushlight::where(grad <= 0, lowest, size);
+            Tensor down = rushlight::where(grad >= 0, lowest, size);
             return (log_sum_from_here(up - result, dim) + x).exp() -
                    (log_sum_from_here(down - result, dim) + x).exp();
           });

@@ -58,6 +58,7 @@ std::tuple<Tensor, Tensor> sorted(const Tensor& input, int64_t dim, bool descend
 }
 
 std::tuple<Tensor, Tensor> best(const Tensor& input, int64_t k, int64_t dim, bool largest) {
+  check(input.dtype() != DType::Bool, "topk does not support bool dtypes on CPU");
   RowView view(input, dim);
   check(k >= 0 && k <= view.n, "selected index k out of range: k is ", k, ", the dim has ", view.n,
         " elements");
@@ -110,15 +111,6 @@ Tensor median_of_all(const Tensor& input, bool skip_nan) {
   int64_t index = 0;
   run_median(input.dtype(), 1, input.numel(), skip_nan, source.data(), result.data(), &index);
   return result;
-}
-
-/// The gradient of the median of all elements goes to one of those that equal it.
-Tensor median_gradient(Backward& b) {
-  Tensor input = b.saved("input").detach(), result = b.saved("result").detach();
-  Tensor equal = (input == result) | (input.isnan() & result.isnan());
-  Tensor flat = equal.reshape({input.numel()});
-  Tensor place = flat.to(DType::UInt8).argmax(0, true);
-  return spread(b.grad().reshape({1}), place, 0, input.numel()).reshape(input.shape());
 }
 
 /// Gradient of several chosen elements a row.
@@ -281,6 +273,7 @@ constinit const Op op::kthvalue = {
       int64_t n = input.dim() == 0 ? 1 : input.shape()[size_t(wrapped)];
       check(k >= 1 && k <= n, "kthvalue(): selected number k out of range for dimension ", wrapped,
             ": k is ", k, ", the dim has ", n, " elements");
+      refuse_bool(input, "kthvalue_cpu");
       return one_of_each(input, dim, keepdim, "kthvalue", [&](auto rows, auto size, auto... data) {
         run_kth(input.dtype(), rows, size, k - 1, data...);
       });
@@ -296,7 +289,7 @@ constinit const Op op::median = {
     .examples = "median(randn(3, 4))",
     .forward = run([](const Tensor& input) { return median_of_all(input, false); }),
     .save = "input, result",
-    .backward = [](Backward& b) { b.wrt("input", [&] { return median_gradient(b); }); },
+    .backward = [](Backward& b) { b.wrt("input", [&] { return shared_gradient(b, {}, false); }); },
 };
 
 constinit const Op op::median_dim = {
@@ -319,7 +312,7 @@ constinit const Op op::nanmedian = {
     .examples = "nanmedian(randn(3, 4))",
     .forward = run([](const Tensor& input) { return median_of_all(input, true); }),
     .save = "input, result",
-    .backward = [](Backward& b) { b.wrt("input", [&] { return median_gradient(b); }); },
+    .backward = [](Backward& b) { b.wrt("input", [&] { return shared_gradient(b, {}, false); }); },
 };
 
 constinit const Op op::nanmedian_dim = {

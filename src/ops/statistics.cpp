@@ -135,20 +135,20 @@ Tensor covariance(const Tensor& given, int64_t correction, const Tensor& frequen
           ? (input * w).sum(1, true) / total
           : input.to(is_floating(input.dtype()) ? input.dtype() : default_dtype()).mean(1, true);
   Tensor centred = input - mean;
-  double norm = 0;
-  if (!w.defined())
-    norm = double(observations - correction);
-  else if (weights.defined() && correction != 0) {
+  Tensor norm;  // a tensor, as gradients flow to the weights through it
+  if (!w.defined()) {
+    norm = wrapped_number(double(observations - correction));
+  } else if (weights.defined() && correction != 0) {
     Tensor squares = frequencies.defined() ? (w * weights).sum() : (w * w).sum();
-    norm = (total - squares * correction / total).item<double>();
+    norm = total - squares * correction / total;
   } else {
-    norm = total.item<double>() - double(correction);
+    norm = total - correction;
   }
-  if (norm <= 0) {
+  if (norm.item<double>() <= 0) {
     warn(
         "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
         "observations.");
-    norm = 0;
+    norm = rushlight::zeros_like(norm);
   }
   Tensor right = (w.defined() ? centred * w : centred).t();
   return (centred.mm(right) / norm).squeeze();
