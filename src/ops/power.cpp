@@ -226,7 +226,8 @@ constinit const Op op::ldexp = {
     .examples = "ldexp(randn(3, 4), randint(-3, 3, (4,)))",
     .variants = "in-place",
     .forward = run([](const Tensor& input, const Tensor& other) {
-      return input * rushlight::pow(2.0, other);
+      Tensor result = input * rushlight::pow(2.0, other);
+      return is_half(input.dtype()) ? result.to(input.dtype()) : result;
     }),
     .save = "other, result for other",
     .backward =

