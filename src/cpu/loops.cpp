@@ -73,9 +73,9 @@ int64_t loop_cost(Kernel kernel) {
     case Kernel::FloorDivide:
     case Kernel::TruncDivide:
     case Kernel::Remainder:
-    case Kernel::Fmod: return 16;
+    case Kernel::Fmod:
     case Kernel::Pow:
-    case Kernel::PowTo:
+    case Kernel::PowTo: return 16;
     case Kernel::Asin:
     case Kernel::Acos:
     case Kernel::Atan:

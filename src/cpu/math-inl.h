@@ -399,6 +399,74 @@ HWY_INLINE V tan(D d, V x) {
   return with_large(d, x, y, [](Lane<D> v) { return std::tan(v); });
 }
 
+// --- Powers ---
+
+/// 2^((exponent + log2(m)) y) in double, m within [sqrt(1/2), sqrt(2)): good to float's precision.
+template <class W, class V = hn::Vec<W>>
+HWY_INLINE V power_in_double(W d, V m, V exponent, V y) {
+  const hn::RebindToSigned<W> di;
+  V f = hn::Sub(m, number(d, 1));
+  V s = hn::Div(f, hn::Add(f, number(d, 2))), z = hn::Mul(s, s);
+  V logarithm = hn::MulAdd(hn::Mul(s, z), polynomial(d, z, Constants<double>::kLog), hn::Add(s, s));
+  V binary = hn::MulAdd(logarithm, number(d, Constants<double>::kLog2EHigh), exponent);
+  V t = between(d, hn::Mul(binary, y), -200, 200);  // far beyond the range of float
+  V rounder = number(d, Constants<double>::kRounder), shifted = hn::Add(t, rounder);
+  V r = hn::Sub(t, hn::Sub(shifted, rounder));
+  // (2^r - 1) / r, error 2^-34
+  static constexpr double over[] = {0.69314718054149005725,    0.24022651078137778984,
+                                    0.055504109632154076624,   0.0096180365414967630474,
+                                    0.0013333430223818228409,  0.00015467237688015276067,
+                                    0.000015315083220640641648};
+  V fraction = hn::MulAdd(r, polynomial(d, r, over), number(d, 1));
+  auto n = hn::Sub(hn::BitCast(di, shifted), hn::BitCast(di, rounder));
+  return hn::Mul(fraction, power_of_two(d, n));
+}
+
+/// x^y for normal positive x, each half of the vector in double.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V pow_of_positive(D d, V x, V y) {
+  const hn::RebindToSigned<D> di;
+  const hn::Half<D> half;
+  const hn::Rebind<double, decltype(half)> wide;
+  auto root = hn::Set(di, 0x3f3504f3);  // bits of sqrt(1/2)
+  auto bits = hn::Sub(hn::BitCast(di, x), root);
+  auto mantissa = hn::Add(hn::And(bits, hn::Set(di, (1 << 23) - 1)), root);
+  V m = hn::BitCast(d, mantissa), e = hn::ConvertTo(d, hn::ShiftRight<23>(bits));
+  auto low = power_in_double(wide, hn::PromoteTo(wide, hn::LowerHalf(half, m)),
+                             hn::PromoteTo(wide, hn::LowerHalf(half, e)),
+                             hn::PromoteTo(wide, hn::LowerHalf(half, y)));
+  auto high = power_in_double(wide, hn::PromoteTo(wide, hn::UpperHalf(half, m)),
+                              hn::PromoteTo(wide, hn::UpperHalf(half, e)),
+                              hn::PromoteTo(wide, hn::UpperHalf(half, y)));
+  return hn::Combine(d, hn::DemoteTo(half, high), hn::DemoteTo(half, low));
+}
+
+/// Zeros, infinities and NaN are left to the library, and everything where there is no fused
+/// product.
+template <class D, class V>
+HWY_INLINE V pow(D d, V x, V y) {
+  V least = hn::Set(d, std::numeric_limits<Lane<D>>::min());
+  V size = hn::Abs(x), inf = infinity(d, x), half = hn::Mul(y, number(d, 0.5));
+  V result = pow_of_positive(d, size, y);
+  // Below zero whole exponents keep the size, odd ones the sign, and others have no power.
+  auto whole = hn::Eq(hn::Round(y), y), even = hn::Eq(hn::Round(half), half);
+  V nan = hn::Set(d, std::numeric_limits<Lane<D>>::quiet_NaN());
+  V negative = hn::IfThenElse(whole, hn::IfThenElse(even, result, hn::Neg(result)), nan);
+  result = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), negative, result);
+  auto plain = hn::And(hn::And(hn::Ge(size, least), hn::Lt(size, inf)), hn::Lt(hn::Abs(y), inf));
+  if (HWY_LIKELY(kFused && hn::AllTrue(d, plain))) return result;
+  HWY_ALIGN Lane<D> bases[hn::MaxLanes(d)], exponents[hn::MaxLanes(d)], results[hn::MaxLanes(d)];
+  hn::Store(x, d, bases);
+  hn::Store(y, d, exponents);
+  hn::Store(result, d, results);
+  for (size_t i = 0; i < hn::Lanes(d); ++i) {
+    Lane<D> a = bases[i], b = exponents[i];
+    bool done = kFused && std::isnormal(a) && std::isfinite(b);
+    if (!done) results[i] = std::pow(a, b);
+  }
+  return hn::Load(d, results);
+}
+
 // --- Hyperbolas and their kin ---
 
 template <class D, class V>

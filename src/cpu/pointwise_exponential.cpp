@@ -93,6 +93,13 @@ struct Tanh {
   }
 };
 
+struct Pow {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x, V y) const {
+    return pow(d, x, y);
+  }
+};
+
 Loop find_exponential(Kernel kernel, DType dtype) {
   switch (kernel) {
     case Kernel::Exp: return floating_vector<Exp>(dtype);
@@ -108,6 +115,8 @@ Loop find_exponential(Kernel kernel, DType dtype) {
     case Kernel::Sinh: return floating_vector<Sinh>(dtype);
     case Kernel::Cosh: return floating_vector<Cosh>(dtype);
     case Kernel::Tanh: return floating_vector<Tanh>(dtype);
+    // In float64 powers come from the library: see pointwise_special.cpp.
+    case Kernel::Pow: return dtype == DType::Float32 ? &vector_loop<float, Pow, 2> : nullptr;
     default: return nullptr;
   }
 }

@@ -1,12 +1,14 @@
 // Functions that are rarely on anyone's path: plain loops over the C++ library or over classical
 // series. They do not depend on the SIMD target.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 #include <type_traits>
 
 #include "cpu/loops.h"
+#include "cpu/tile.h"
 
 namespace rushlight::cpu {
 namespace {
@@ -114,6 +116,18 @@ double gelu_backward(double grad, double x) {
   double distribution = 0.5 * (1 + std::erf(x * (std::numbers::sqrt2 / 2)));
   double density = std::exp(x * x * -0.5) * (std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2);
   return grad * (distribution + x * density);
+}
+
+/// x ** exponent with the loop of Kernel::Pow, which wants an exponent for each element.
+template <class T>
+void pow_by_tiles(const T* x, T exponent, T* output, int64_t n) {
+  alignas(64) T exponents[kTile];
+  std::fill_n(exponents, std::min(kTile, n), exponent);
+  Loop pow = find_loop(Kernel::Pow, dtype_of<T>);
+  for (int64_t i = 0; i < n; i += kTile) {
+    void* pointers[3] = {output + i, const_cast<T*>(x + i), exponents};
+    pow(pointers, std::min(kTile, n - i), {});
+  }
 }
 
 /// The exponents that are products, roots or quotients are not left to pow: x ** 0.5 of -inf is NaN

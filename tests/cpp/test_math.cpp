@@ -261,6 +261,46 @@ TEST(Math, Edges) {
   });
 }
 
+TEST(Math, Powers) {
+  constexpr float inf = std::numeric_limits<float>::infinity();
+  std::vector<float> x, y;
+  std::mt19937 generator(9);
+  std::uniform_real_distribution<float> base(-4, 4), exponent(-60, 60);
+  for (int i = 0; i < 50000; ++i) {
+    x.push_back(base(generator));
+    y.push_back(i % 2 ? exponent(generator) : std::round(exponent(generator)));
+  }
+  for (float a : {0.0f, -0.0f, 1.0f, -1.0f, -2.0f, inf, -inf, NAN, 1e-45f, 3e38f})
+    for (float b : {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, 3.0f, -3.0f, 0.5f, inf, -inf, NAN})
+      x.push_back(a), y.push_back(b);
+  for_each_target([&](SimdTarget target) {
+    std::vector<float> z(x.size());
+    int64_t n = int64_t(x.size()), one = 1;
+    Operand operands[] = {{z.data(), DType::Float32, &one},
+                          {x.data(), DType::Float32, &one},
+                          {y.data(), DType::Float32, &one}};
+    run_pointwise(Kernel::Pow, DType::Float32, {&n, 1}, operands);
+    for (size_t i = 0; i < x.size(); ++i) {
+      Real exact = std::pow(Real(x[i]), Real(y[i]));
+      float rounded = float(exact);
+      if (std::isnan(exact))
+        EXPECT_TRUE(std::isnan(z[i])) << x[i] << " ** " << y[i];
+      else if (std::isinf(rounded) || rounded == 0)
+        EXPECT_EQ(z[i], rounded) << x[i] << " " << y[i];
+      else
+        ASSERT_LE(std::abs(z[i] - exact), 0.6 * spacing<float>(exact))
+            << x[i] << " ** " << y[i] << " on " << to_string_view(target);
+    }
+    // By a single exponent: the same loop, and the shortcuts.
+    Param cube[] = {3}, odd[] = {1.7};
+    run_pointwise(Kernel::PowTo, DType::Float32, {&n, 1}, std::span(operands).first(2), cube);
+    EXPECT_EQ(z[0], x[0] * x[0] * x[0]);
+    run_pointwise(Kernel::PowTo, DType::Float32, {&n, 1}, std::span(operands).first(2), odd);
+    size_t i = x[700] > 0 ? 700 : x[701] > 0 ? 701 : 702;
+    EXPECT_NEAR(z[i], std::pow(x[i], 1.7f), 1e-6f * z[i]);
+  });
+}
+
 TEST(Math, InverseErrorFunctionAndDigamma) {
   for (double x : {-0.999999, -0.7, -0.1, 1e-9, 0.3, 0.5, 0.9, 0.99999999}) {
     double y = apply<double>(Kernel::Erfinv, {x})[0];
