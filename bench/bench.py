@@ -27,38 +27,44 @@ WORKLOADS = {
     "tensor([1., 2., 3., 4.])": ("", "torch.tensor([1., 2., 3., 4.])"),
     "(x*w+b).sum().backward()": (
         "x, w, b = (torch.ones(4, requires_grad=True) for _ in range(3))",
-        "(x * w + b).sum().backward()"),
+        "(x * w + b).sum().backward()",
+    ),
     "Linear(4, 4)(x), 8 rows": ("layer, x = torch.nn.Linear(4, 4), torch.ones(8, 4)", "layer(x)"),
     "MLP 4-16-16-3, batch 8, SGD step": (
         "nn = torch.nn\n"
         "model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))\n"
         "loss_of, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.01)\n"
         "x, y = torch.randn(8, 4), torch.randint(0, 3, (8,))",
-        "optimizer.zero_grad(); loss = loss_of(model(x), y); loss.backward(); optimizer.step()"),
+        "optimizer.zero_grad(); loss = loss_of(model(x), y); loss.backward(); optimizer.step()",
+    ),
     "MLP 4-16-16-3, batch 8, Adam step": (
         "nn = torch.nn\n"
         "model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))\n"
         "loss_of, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters())\n"
         "x, y = torch.randn(8, 4), torch.randint(0, 3, (8,))",
-        "optimizer.zero_grad(); loss = loss_of(model(x), y); loss.backward(); optimizer.step()"),
+        "optimizer.zero_grad(); loss = loss_of(model(x), y); loss.backward(); optimizer.step()",
+    ),
     "MLP 784-256-10, batch 64, SGD step": (
         "nn = torch.nn\n"
         "model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))\n"
         "loss_of, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.01)\n"
         "x, y = torch.randn(64, 784), torch.randint(0, 10, (64,))",
-        "optimizer.zero_grad(); loss = loss_of(model(x), y); loss.backward(); optimizer.step()"),
+        "optimizer.zero_grad(); loss = loss_of(model(x), y); loss.backward(); optimizer.step()",
+    ),
     "chain of 1,000 sums and products, forward and backward": (
         "x = torch.ones(4, requires_grad=True)\n"
         "def chain():\n"
         "    y = x\n"
         "    for _ in range(500): y = y * 1.001 + 0.1\n"
         "    y.sum().backward()",
-        "chain()"),
+        "chain()",
+    ),
     "1,000 branches, forward and backward": (
         "x = torch.ones(4, requires_grad=True)\n"
         "def wide():\n"
         "    sum(((x * 1.5) for _ in range(1000)), x).sum().backward()",
-        "wide()"),
+        "wide()",
+    ),
     "double backward of an MLP": (
         "nn = torch.nn\n"
         "model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))\n"
@@ -66,7 +72,8 @@ WORKLOADS = {
         "def twice():\n"
         "    g, = torch.autograd.grad(model(x).sum(), x, create_graph=True)\n"
         "    (g * g).sum().backward()",
-        "twice()"),
+        "twice()",
+    ),
     "custom Function, forward and backward": (
         "class Double(torch.autograd.Function):\n"
         "    @staticmethod\n"
@@ -76,14 +83,18 @@ WORKLOADS = {
         "    def backward(ctx, g):\n"
         "        return g * 2\n"
         "x = torch.ones(4, requires_grad=True)",
-        "Double.apply(x).sum().backward()"),
+        "Double.apply(x).sum().backward()",
+    ),
     "DataLoader, 10,000 rows, batch 256, an epoch": (
         "data = torch.utils.data.TensorDataset(torch.randn(10000, 5), torch.randn(10000))\n"
         "loader = torch.utils.data.DataLoader(data, batch_size=256, shuffle=True)",
-        "for batch in loader: pass"),
-    **{f"{name}, {size} elements": (f"a = torch.randn({size}) ; b = torch.randn({size})", code)
-       for size in (10_000, 1_000_000)
-       for name, code in {"add": "a + b", "exp": "a.exp()", "tanh": "a.tanh()", "sigmoid": "a.sigmoid()"}.items()},
+        "for batch in loader: pass",
+    ),
+    **{
+        f"{name}, {size} elements": (f"a = torch.randn({size}) ; b = torch.randn({size})", code)
+        for size in (10_000, 1_000_000)
+        for name, code in {"add": "a + b", "exp": "a.exp()", "tanh": "a.tanh()", "sigmoid": "a.sigmoid()"}.items()
+    },
     "where(a > b, a, b), 1e6": ("a, b = torch.randn(1000000), torch.randn(1000000)", "torch.where(a > b, a, b)"),
     "a + b.T, 2048²": ("a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)", "a + b.T"),
     "a.T.contiguous(), 2048²": ("a = torch.randn(2048, 2048)", "a.T.contiguous()"),
@@ -97,8 +108,10 @@ WORKLOADS = {
     "randn, 1e6": ("", "torch.randn(1000000)"),
     "rand, 1e6": ("", "torch.rand(1000000)"),
     "randperm, 1e6": ("", "torch.randperm(1000000)"),
-    **{f"matmul {n}": (f"a, b = torch.randn({n}, {n}), torch.randn({n}, {n})", "a @ b")
-       for n in (8, 32, 64, 128, 256, 512, 1024)},
+    **{
+        f"matmul {n}": (f"a, b = torch.randn({n}, {n}), torch.randn({n}, {n})", "a @ b")
+        for n in (8, 32, 64, 128, 256, 512, 1024)
+    },
     "bmm 96 x 64³": ("a, b = torch.randn(96, 64, 64), torch.randn(96, 64, 64)", "a @ b"),
 }
 
@@ -146,12 +159,14 @@ class Library:
     """A process that measures one library."""
 
     def __init__(self, name: str, threads: int):
-        environment = {key: value for key, value in os.environ.items()
-                       if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+        environment = {
+            key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+        }
         environment.update(OMP_NUM_THREADS=str(threads), RUSHLIGHT_NUM_THREADS=str(threads))
         command = [sys.executable, __file__, "--serve", name, "--threads", str(threads)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=environment)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def measure(self, workload: str, seconds: float) -> "float | str":
         self.process.stdin.write(json.dumps([workload, seconds]) + "\n")
@@ -187,7 +202,8 @@ def main() -> None:
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        return serve(options.serve, options.threads)
+        serve(options.serve, options.threads)
+        return
     try:
         import importlib.util
 
@@ -202,8 +218,8 @@ def main() -> None:
     theirs = Library("torch", options.threads) if has_oracle else None
     rounds, seconds = (2, 0.05) if options.quick else (4, 0.15)
     for name in chosen:
-        a: "float | str" = float("inf")
-        b: "float | str" = float("inf") if theirs else ""
+        a: float | str = float("inf")
+        b: float | str = float("inf") if theirs else ""
         for _ in range(rounds):
             a = better(a, ours.measure(name, seconds))
             if theirs:

@@ -37,17 +37,23 @@ class Layer:
     def declaration(self):
         required = sum(not p.default for p in self.parameters)
         explicit = "explicit " if self.parameters and required <= 1 else ""
-        lines = [f"/// {self.doc}".replace("\n", "\n/// "), f"class {self.name} : public Layer {{", " public:",
-                 f"  {explicit}{self.constructor(True)};"]
-        lines += [f"  const Tensor& {t}() const {{ return tensor(\"{t}\"); }}" for t in self.tensors]
+        lines = [
+            f"/// {self.doc}".replace("\n", "\n/// "),
+            f"class {self.name} : public Layer {{",
+            " public:",
+            f"  {explicit}{self.constructor(True)};",
+        ]
+        lines += [f'  const Tensor& {t}() const {{ return tensor("{t}"); }}' for t in self.tensors]
         return "\n".join([*lines, "};\n"])
 
     def definition(self):
         if not self.parameters:
             return f"{self.name}::{self.name}() {{\n  const Value none;\n  if (build(&layer::{self.name}, &none)) reset_parameters();\n}}\n"
         values = ", ".join(f"Value({p.name})" for p in self.parameters)
-        return (f"{self.name}::{self.constructor(False)} {{\n  const Value arguments[] = {{{values}}};\n"
-                f"  if (build(&layer::{self.name}, arguments)) reset_parameters();\n}}\n")
+        return (
+            f"{self.name}::{self.constructor(False)} {{\n  const Value arguments[] = {{{values}}};\n"
+            f"  if (build(&layer::{self.name}, arguments)) reset_parameters();\n}}\n"
+        )
 
 
 def main():
@@ -59,17 +65,23 @@ def main():
     layers_by_name = sorted(layers, key=lambda layer: layer.name)
     note = "// Derived by tools/layergen.py from the layer table: do not edit.\n"
     names = "\n".join(f"extern const LayerEntry {layer.name};" for layer in layers_by_name)
-    write(options.output / "layer_names.h",
-          f"#pragma once\n{note}\nnamespace rushlight::nn {{\nstruct LayerEntry;\nnamespace layer {{\n{names}\n}}\n}}\n")
+    write(
+        options.output / "layer_names.h",
+        f"#pragma once\n{note}\nnamespace rushlight::nn {{\nstruct LayerEntry;\nnamespace layer {{\n{names}\n}}\n}}\n",
+    )
     classes = "\n".join(layer.declaration() for layer in layers_by_name)
-    write(options.output / "layers.h",
-          f"#pragma once\n{note}\n#include <rushlight/nn/layer.h>\n\nnamespace rushlight::nn {{\n\n{classes}\n}}\n")
+    write(
+        options.output / "layers.h",
+        f"#pragma once\n{note}\n#include <rushlight/nn/layer.h>\n\nnamespace rushlight::nn {{\n\n{classes}\n}}\n",
+    )
     bodies = "\n".join(layer.definition() for layer in layers_by_name)
     entries = ",\n    ".join(f"&layer::{layer.name}" for layer in layers_by_name)
-    write(options.output / "layers.cpp",
-          f"{note}\n#include <rushlight/nn/layers.h>\n\n#include \"nn/layer_table.h\"\n\n"
-          f"namespace rushlight::nn {{\n\n{bodies}\n"
-          f"std::span<const LayerEntry* const> all_layers() {{\n  static constexpr const LayerEntry* kLayers[] = {{\n    {entries}}};\n  return kLayers;\n}}\n\n}}\n")
+    write(
+        options.output / "layers.cpp",
+        f'{note}\n#include <rushlight/nn/layers.h>\n\n#include "nn/layer_table.h"\n\n'
+        f"namespace rushlight::nn {{\n\n{bodies}\n"
+        f"std::span<const LayerEntry* const> all_layers() {{\n  static constexpr const LayerEntry* kLayers[] = {{\n    {entries}}};\n  return kLayers;\n}}\n\n}}\n",
+    )
 
 
 def write(path, text):

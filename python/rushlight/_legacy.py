@@ -26,8 +26,9 @@ class tensortype(type):
     def __call__(cls, *args, **kwargs):
         data = args[0] if len(args) == 1 else None
         if isinstance(data, Tensor) and data.dtype is not cls.dtype:
-            raise TypeError(f"expected a tensor of dtype {cls.dtype} (got {data.dtype}); convert it with "
-                            f".to({cls.dtype})")
+            raise TypeError(
+                f"expected a tensor of dtype {cls.dtype} (got {data.dtype}); convert it with .to({cls.dtype})"
+            )
         sizes = data is None or isinstance(data, (int, _C.Size)) and not isinstance(data, bool)
         if sizes or isinstance(data, Tensor):
             return Tensor(*args, **kwargs).to(cls.dtype)
@@ -61,6 +62,7 @@ def dtype_of(kind):
     if dtype is None:
         if isinstance(kind, str):
             raise ValueError(f"invalid type: '{kind}'")
-        raise TypeError("type(): argument 'dtype' must be a torch.dtype, a tensor class or its name, not "
-                        + type(kind).__name__)
+        raise TypeError(
+            "type(): argument 'dtype' must be a torch.dtype, a tensor class or its name, not " + type(kind).__name__
+        )
     return dtype

@@ -35,8 +35,15 @@ def _elements(tensor):
 
 def __reduce_ex__(self, protocol):
     strides = None if self.is_contiguous() or 0 in self.stride() else self.stride()
-    arguments = (_elements(self), self.dtype, tuple(self.shape), strides, self.requires_grad,
-                 dict(self.__dict__), type(self))
+    arguments = (
+        _elements(self),
+        self.dtype,
+        tuple(self.shape),
+        strides,
+        self.requires_grad,
+        dict(self.__dict__),
+        type(self),
+    )
     return _rebuild_tensor, arguments
 
 
@@ -45,7 +52,8 @@ def __deepcopy__(self, memo):
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
             "the moment.  If you were attempting to deepcopy a module, this may be because of a "
-            "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001")
+            "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
+        )
     if id(self) in memo:
         return memo[id(self)]
     result = self.detach().clone()
@@ -93,7 +101,10 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, pin_
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than "
-            "tensor.new_tensor(sourceTensor).", UserWarning, stacklevel=2)
+            "tensor.new_tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
         data = data.detach()
         return data.to(dtype or data.dtype, copy=True).requires_grad_(requires_grad)
     return _C.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
@@ -134,7 +145,6 @@ Tensor.new = new
 Tensor.cuda = cuda
 Tensor.is_shared = is_shared
 Tensor.__module__ = "rushlight"
-
 
 
 def _named(name):

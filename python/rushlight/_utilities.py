@@ -3,12 +3,31 @@
 from rushlight import _C
 from rushlight._C import Tensor
 
-__all__ = ["is_tensor", "numel", "is_floating_point", "is_complex", "is_nonzero", "result_type",
-           "promote_types", "can_cast", "finfo", "iinfo", "set_default_device", "set_default_tensor_type",
-           "is_storage", "get_default_device", "use_deterministic_algorithms",
-           "are_deterministic_algorithms_enabled", "set_num_interop_threads", "get_num_interop_threads",
-           "broadcast_shapes", "typename", "set_float32_matmul_precision",
-           "get_float32_matmul_precision", "compile"]
+__all__ = [
+    "is_tensor",
+    "numel",
+    "is_floating_point",
+    "is_complex",
+    "is_nonzero",
+    "result_type",
+    "promote_types",
+    "can_cast",
+    "finfo",
+    "iinfo",
+    "set_default_device",
+    "set_default_tensor_type",
+    "is_storage",
+    "get_default_device",
+    "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled",
+    "set_num_interop_threads",
+    "get_num_interop_threads",
+    "broadcast_shapes",
+    "typename",
+    "set_float32_matmul_precision",
+    "get_float32_matmul_precision",
+    "compile",
+]
 
 
 def is_tensor(obj) -> bool:
@@ -67,9 +86,9 @@ def broadcast_shapes(*shapes):
         shape = [shape] if isinstance(shape, int) else list(shape)
         length = max(len(result), len(shape))
         a, b = [1] * (length - len(result)) + result, [1] * (length - len(shape)) + shape
-        if any(x != y and 1 not in (x, y) for x, y in zip(a, b)):
+        if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=True)):
             raise RuntimeError("Shape mismatch: objects cannot be broadcast to a single shape")
-        result = [y if x == 1 else x for x, y in zip(a, b)]
+        result = [y if x == 1 else x for x, y in zip(a, b, strict=True)]
     return _C.Size(result)
 
 
@@ -77,20 +96,25 @@ class finfo:
     """Limits of a floating-point dtype."""
 
     # bits, digits of the significand, largest and smallest exponent
-    _FORMATS = {_C.float16: (16, 11, 16, -14), _C.bfloat16: (16, 8, 128, -126),
-                _C.float32: (32, 24, 128, -126), _C.float64: (64, 53, 1024, -1022)}
+    _FORMATS = {
+        _C.float16: (16, 11, 16, -14),
+        _C.bfloat16: (16, 8, 128, -126),
+        _C.float32: (32, 24, 128, -126),
+        _C.float64: (64, 53, 1024, -1022),
+    }
 
     def __init__(self, type=None):
         type = type or _C.get_default_dtype()
         if type not in self._FORMATS:
-            raise TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to "
-                            "handle 'torch.finfo'")
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+            )
         self.bits, digits, largest, smallest = self._FORMATS[type]
         self.dtype = repr(type)[6:]
         self.eps = 2.0 ** (1 - digits)
         self.max = (2.0 - self.eps) * 2.0 ** (largest - 1)
         self.min = -self.max
-        self.tiny = self.smallest_normal = 2.0 ** smallest
+        self.tiny = self.smallest_normal = 2.0**smallest
         # the decimals that survive: floor((digits - 1) log10 2)
         self.resolution = 10.0 ** -int((digits - 1) * 0.30102999566398119521)
 
@@ -98,9 +122,11 @@ class finfo:
         def short(value):
             return f"{value:g}"
 
-        return (f"finfo(resolution={short(self.resolution)}, min={short(self.min)}, max={short(self.max)}, "
-                f"eps={short(self.eps)}, smallest_normal={short(self.tiny)}, tiny={short(self.tiny)}, "
-                f"dtype={self.dtype})")
+        return (
+            f"finfo(resolution={short(self.resolution)}, min={short(self.min)}, max={short(self.max)}, "
+            f"eps={short(self.eps)}, smallest_normal={short(self.tiny)}, tiny={short(self.tiny)}, "
+            f"dtype={self.dtype})"
+        )
 
 
 class iinfo:
@@ -108,8 +134,7 @@ class iinfo:
 
     def __init__(self, type):
         if type.is_floating_point or type is _C.bool:
-            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle "
-                            f"'{type}'")
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
         self.bits = 8 * type.itemsize
         self.dtype = repr(type)[6:]
         self.max = 2 ** (self.bits - type.is_signed) - 1
@@ -166,8 +191,10 @@ def get_num_interop_threads() -> int:
 def set_float32_matmul_precision(precision) -> None:
     """Accepts PyTorch's words; products are always of full precision."""
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"{precision} is not one of 'highest', 'high', or 'medium', the current "
-                           "float32 matmul precision is 'highest'.")
+        raise RuntimeError(
+            f"{precision} is not one of 'highest', 'high', or 'medium', the current "
+            "float32 matmul precision is 'highest'."
+        )
 
 
 def get_float32_matmul_precision() -> str:

@@ -149,7 +149,8 @@ void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
   std::vector<Tensor> gradients(arrived.begin(), arrived.end());
   gradients.resize(outputs.size());
   for (size_t i = 0; context.materialize_ && i < gradients.size(); ++i) {
-    if (!gradients[i].defined() && is_tensor_[i]) gradients[i] = zeros(Ints(outputs[i].shape), outputs[i].dtype);
+    if (!gradients[i].defined() && is_tensor_[i])
+      gradients[i] = zeros(Ints(outputs[i].shape), outputs[i].dtype);
   }
   std::vector<Tensor> made = run_backward(std::move(gradients));
   check(made.size() == edges_.size(), "function ", name(),

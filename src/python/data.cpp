@@ -732,7 +732,8 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
     check(dtype_object, ErrorKind::Type,
           "frombuffer() missing 1 required positional arguments: \"dtype\"");
     DType dtype;
-    check(dtype_object, ErrorKind::Type, "frombuffer() missing 1 required keyword-only argument: 'dtype'");
+    check(dtype_object, ErrorKind::Type,
+          "frombuffer() missing 1 required keyword-only argument: 'dtype'");
     check(to_dtype(dtype_object, dtype), ErrorKind::Type,
           "frombuffer(): argument 'dtype' must be torch.dtype, not ",
           Py_TYPE(dtype_object)->tp_name);

@@ -69,11 +69,12 @@ std::string text_signature(const Callable& callable) {
     text += std::string(parameter.name);
     if (!parameter.has_default) continue;
     const Value& standard = parameter.default_value;
-    Object value = Object::steal(
-        standard.is_number() ? wrap(standard.scalar())
-        : standard.kind() == Value::Kind::Text
-            ? PyUnicode_FromStringAndSize(standard.text().data(), Py_ssize_t(standard.text().size()))
-            : Py_NewRef(Py_None));
+    Object value =
+        Object::steal(standard.is_number() ? wrap(standard.scalar())
+                      : standard.kind() == Value::Kind::Text
+                          ? PyUnicode_FromStringAndSize(standard.text().data(),
+                                                        Py_ssize_t(standard.text().size()))
+                          : Py_NewRef(Py_None));
     text += std::string("=") + PyUnicode_AsUTF8(checked(PyObject_Repr(value.get())).get());
   }
   return text + ")";

@@ -796,7 +796,7 @@ def function_dirtyview():
 
     a = x * 1
     v = a[1:]
-    F.apply(v)
+    b = F.apply(v)
     return (b is v, a.grad_fn, b.grad_fn)
 
 
@@ -1012,8 +1012,7 @@ def function_setup():
         def backward(ctx, g):
             return g * ctx.k, None
 
-    r = F.apply(x, 3)
-    return r
+    return F.apply(x, 3)
 
 
 def function_setupkw():
@@ -1033,8 +1032,7 @@ def function_setupkw():
         def backward(ctx, g):
             return g * ctx.k, None
 
-    r = F.apply(x)
-    return r
+    return F.apply(x)
 
 
 def function_saveint():

@@ -67,8 +67,10 @@ def same_numbers(ours, theirs, tolerance):
     if isinstance(theirs, list):
         return len(ours) == len(theirs) and all(map(lambda a, b: same_numbers(a, b, tolerance), ours, theirs))
     if isinstance(theirs, float) and not isinstance(ours, bool):
-        return ours == theirs or (ours != ours and theirs != theirs) or math.isclose(
-            ours, theirs, rel_tol=tolerance, abs_tol=tolerance
+        return (
+            ours == theirs
+            or (ours != ours and theirs != theirs)
+            or math.isclose(ours, theirs, rel_tol=tolerance, abs_tol=tolerance)
         )
     return ours == theirs and type(ours) is type(theirs)
 

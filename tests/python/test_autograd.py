@@ -181,7 +181,7 @@ def test_cycles_are_collected():
     assert gone() is None
 
     z = x * 2
-    z.register_hook(lambda grad: z)
+    z.register_hook(lambda grad: z)  # noqa: F821
     gone = weakref.ref(z)
     del z
     gc.collect()

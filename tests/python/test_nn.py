@@ -99,8 +99,16 @@ ROWS = [[part.strip() for part in line.split("|")] for line in LAYERS.strip().sp
 
 
 def names(library):
-    return {"torch": library, "nn": library.nn, "F": library.nn.functional, "randn": library.randn,
-            "rand": library.rand, "tensor": library.tensor, "copy": copy, "pickle": pickle}
+    return {
+        "torch": library,
+        "nn": library.nn,
+        "F": library.nn.functional,
+        "randn": library.randn,
+        "rand": library.rand,
+        "tensor": library.tensor,
+        "copy": copy,
+        "pickle": pickle,
+    }
 
 
 def numbers(tensor):

@@ -7,7 +7,6 @@ replaced by versions that give them another dtype or layout; the text of the exa
 import math
 
 import pytest
-
 import rushlight
 
 TABLE = [entry for entry in rushlight._C._operation_table() if "private" not in entry["variants"]]
@@ -18,16 +17,40 @@ DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16"
 LAYOUTS = ["contiguous", "transposed", "strided", "expanded"]
 
 # Uninitialised or drawn anew: only shape and dtype can be compared.
-UNDEFINED = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted", "resize_",
-             "resize_as_"}
+UNDEFINED = {
+    "empty",
+    "empty_like",
+    "new_empty",
+    "empty_strided",
+    "new_empty_strided",
+    "empty_permuted",
+    "resize_",
+    "resize_as_",
+}
 # PyTorch draws these with MKL on Intel processors, or by a path that depends on the machine.
-MACHINE_DRAWN = {"bernoulli", "bernoulli_", "exponential_", "dropout", "dropout_", "alpha_dropout",
-                 "feature_dropout", "rrelu", "multinomial", "gumbel_softmax"}
+MACHINE_DRAWN = {
+    "bernoulli",
+    "bernoulli_",
+    "exponential_",
+    "dropout",
+    "dropout_",
+    "alpha_dropout",
+    "feature_dropout",
+    "rrelu",
+    "multinomial",
+    "gumbel_softmax",
+}
 
 
 # Where PyTorch has no kernel, or trips over its own implementation, we may give a result instead.
-LIMITS_OF_PYTORCH = ("not implemented for", "view size is not compatible", "is not differentiable with respect to",
-                     "derivative for aten::", "does not support bool dtypes", "Integral inputs not supported")
+LIMITS_OF_PYTORCH = (
+    "not implemented for",
+    "view size is not compatible",
+    "is not differentiable with respect to",
+    "derivative for aten::",
+    "does not support bool dtypes",
+    "Integral inputs not supported",
+)
 # Which of several equal elements these point to is unspecified, and so is where their gradient goes.
 UNSPECIFIED_INDEX = {"median", "nanmedian", "kthvalue", "mode"}
 
@@ -128,7 +151,8 @@ def assert_same(torch, ours, theirs, context, compare_values=True):
         return
     if isinstance(theirs, Exception):
         assert isinstance(ours, type(theirs)) or type(ours).__name__ == type(theirs).__name__, (
-            f"{context}: PyTorch raises {theirs!r}, we give {ours!r}")
+            f"{context}: PyTorch raises {theirs!r}, we give {ours!r}"
+        )
         return
     assert not isinstance(ours, Exception), f"{context}: {ours!r}"
     if isinstance(theirs, torch.Tensor):
@@ -141,7 +165,9 @@ def assert_same(torch, ours, theirs, context, compare_values=True):
         for a, b in zip(ours, theirs):
             assert_same(torch, a, b, context, compare_values)
     elif isinstance(theirs, float):
-        assert math.isclose(ours, theirs, rel_tol=1e-5, abs_tol=1e-6) or math.isnan(theirs) and math.isnan(ours), context
+        assert math.isclose(ours, theirs, rel_tol=1e-5, abs_tol=1e-6) or math.isnan(theirs) and math.isnan(ours), (
+            context
+        )
     else:
         assert str(ours) == str(theirs), context
 
@@ -175,13 +201,17 @@ def test_example_over_dtypes_and_layouts(torch, entry, line):
                 continue
             has_ties = layout == "expanded" or dtype != "float32"
             if has_ties and entry["name"] in UNSPECIFIED_INDEX and not isinstance(theirs, Exception):
-                ours, theirs = ([tensors_in(result, kind)[0]] for result, kind in (
-                    (ours, rushlight.Tensor), (theirs, torch.Tensor)))
+                ours, theirs = (
+                    [tensors_in(result, kind)[0]] for result, kind in ((ours, rushlight.Tensor), (theirs, torch.Tensor))
+                )
             assert_same(torch, ours, theirs, f"{line} [{dtype}, {layout}]", compares_values(entry))
 
 
-DIFFERENTIABLE = [(entry, line) for entry, line in EXAMPLES
-                  if (entry["differentiable"] or entry["composite"]) and "randn(" in line or "rand(" in line]
+DIFFERENTIABLE = [
+    (entry, line)
+    for entry, line in EXAMPLES
+    if (entry["differentiable"] or entry["composite"]) and "randn(" in line or "rand(" in line
+]
 
 
 def gradients(torch, line, layout):
@@ -221,7 +251,9 @@ def test_gradients_of_both_orders(torch, entry, line):
         if may_differ(theirs) or (layout == "expanded" and entry["name"] in UNSPECIFIED_INDEX):
             continue
         if isinstance(theirs, Exception):
-            assert type(ours).__name__ == type(theirs).__name__, f"{context}: PyTorch raises {theirs!r}, we give {ours!r}"
+            assert type(ours).__name__ == type(theirs).__name__, (
+                f"{context}: PyTorch raises {theirs!r}, we give {ours!r}"
+            )
             continue
         assert not isinstance(ours, Exception), f"{context}: {ours!r}"
         assert (ours is None) == (theirs is None), f"{context}: ours {ours}, theirs {theirs}"

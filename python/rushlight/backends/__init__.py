@@ -11,8 +11,9 @@ def _absent() -> bool:
     return False
 
 
-cudnn = _Switches(enabled=True, benchmark=False, deterministic=False, allow_tf32=True, is_available=_absent,
-                  version=lambda: None)
+cudnn = _Switches(
+    enabled=True, benchmark=False, deterministic=False, allow_tf32=True, is_available=_absent, version=lambda: None
+)
 cuda = _Switches(matmul=_Switches(allow_tf32=False, fp32_precision="none"), is_built=_absent)
 mps = _Switches(is_available=_absent, is_built=_absent)
 mkl = _Switches(is_available=_absent)

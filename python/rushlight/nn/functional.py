@@ -24,5 +24,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
 
 
 def __getattr__(name):
-    raise AttributeError(f"module 'rushlight.nn.functional' has no attribute '{name}'"
-                         + ("" if name.startswith("__") else ": Rushlight does not have it yet"))
+    raise AttributeError(
+        f"module 'rushlight.nn.functional' has no attribute '{name}'"
+        + ("" if name.startswith("__") else ": Rushlight does not have it yet")
+    )

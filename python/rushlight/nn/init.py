@@ -105,6 +105,17 @@ def _deprecated(function):
     return call
 
 
-for _function in (uniform_, normal_, constant_, eye_, dirac_, xavier_uniform_, xavier_normal_, kaiming_uniform_,
-                  kaiming_normal_, orthogonal_, sparse_):
+for _function in (
+    uniform_,
+    normal_,
+    constant_,
+    eye_,
+    dirac_,
+    xavier_uniform_,
+    xavier_normal_,
+    kaiming_uniform_,
+    kaiming_normal_,
+    orthogonal_,
+    sparse_,
+):
     globals()[_function.__name__[:-1]] = _deprecated(_function)

@@ -10,7 +10,8 @@ class _ParameterMeta(type(Tensor)):
     # A tensor of a class of its own may say that it is a parameter.
     def __instancecheck__(self, instance):
         return super().__instancecheck__(instance) or (
-            self is Parameter and isinstance(instance, Tensor) and getattr(instance, "_is_param", False))
+            self is Parameter and isinstance(instance, Tensor) and getattr(instance, "_is_param", False)
+        )
 
 
 class Parameter(Tensor, metaclass=_ParameterMeta):
@@ -29,7 +30,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
                 f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns "
                 f"an instance of the same type, but return type {type(parameter).__name__} was found instead. To use "
                 "the type as a Parameter, please correct the detach() semantics defined by its "
-                "__torch_dispatch__() implementation.")
+                "__torch_dispatch__() implementation."
+            )
         parameter._is_param = True
         return parameter
 

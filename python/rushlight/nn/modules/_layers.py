@@ -33,7 +33,9 @@ def provide(module_name):
     def __getattr__(name):
         if name in names:
             return layer(name)
-        raise AttributeError(f"module '{module_name}' has no attribute '{name}'"
-                             + ("" if name.startswith("__") else ": Rushlight does not have it yet"))
+        raise AttributeError(
+            f"module '{module_name}' has no attribute '{name}'"
+            + ("" if name.startswith("__") else ": Rushlight does not have it yet")
+        )
 
     return __getattr__, names

@@ -90,7 +90,9 @@ class RemovableHandle:
         self.hooks_dict_ref = weakref.ref(hooks)
         self.id = RemovableHandle.next_id
         RemovableHandle.next_id += 1
-        self._extras = [weakref.ref(extra) for extra in (extra_dict if isinstance(extra_dict, (list, tuple)) else [extra_dict])]
+        self._extras = [
+            weakref.ref(extra) for extra in (extra_dict if isinstance(extra_dict, (list, tuple)) else [extra_dict])
+        ]
 
     def remove(self):
         for reference in (self.hooks_dict_ref, *self._extras):
@@ -138,20 +140,24 @@ class Module(ModuleBase):
         """Adds a parameter; None keeps the name without one."""
         self._check_registration("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{_C._type_text(param)}' object to parameter '{name}' "
-                            "(torch.nn.Parameter or None required)")
+            raise TypeError(
+                f"cannot assign '{_C._type_text(param)}' object to parameter '{name}' "
+                "(torch.nn.Parameter or None required)"
+            )
         if param is not None and param.grad_fn is not None:
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
-                f"To express '{name}' as a function of another Tensor, compute the value in the forward() method.")
+                f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
+            )
         self._set_entry("_parameters", name, param)
 
     def register_buffer(self, name, tensor, persistent=True):
         """Adds a tensor that is part of the state but not trained; saved in state_dict() if `persistent`."""
         self._check_registration("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{_C._type_text(tensor)}' object to buffer '{name}' "
-                            "(torch Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{_C._type_text(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
         self._set_entry("_buffers", name, tensor, persistent)
 
     def _check_registration(self, kind, name, table):
@@ -322,8 +328,9 @@ class Module(ModuleBase):
         """Converts parameters and buffers: to(dtype), to(device), to(device, dtype), to(tensor)."""
         device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point:
-            raise TypeError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                            f"dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         def convert(tensor):
             wanted = dtype if tensor.is_floating_point() else None
@@ -381,9 +388,13 @@ class Module(ModuleBase):
     def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
         """Parameters and persistent buffers by path; they share memory with the module's."""
         if args:
-            warnings.warn("Positional args are being deprecated, use kwargs instead. Refer to "
-                          "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict"
-                          " for details.", FutureWarning, stacklevel=2)
+            warnings.warn(
+                "Positional args are being deprecated, use kwargs instead. Refer to "
+                "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict"
+                " for details.",
+                FutureWarning,
+                stacklevel=2,
+            )
             destination = args[0] if destination is None else destination
             prefix = args[1] if len(args) > 1 and prefix == "" else prefix
             keep_vars = args[2] if len(args) > 2 and keep_vars is False else keep_vars
@@ -408,13 +419,16 @@ class Module(ModuleBase):
                 raise RuntimeError("state_dict post-hook must return None")
         return destination
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
-                              error_msgs):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         for hook in self.__dict__.get("_load_state_dict_pre_hooks", {}).values():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         transient = self._non_persistent_buffers_set
         own = {name: value for name, value in self._parameters.items() if value is not None}
-        own.update((name, value) for name, value in self._buffers.items() if value is not None and name not in transient)
+        own.update(
+            (name, value) for name, value in self._buffers.items() if value is not None and name not in transient
+        )
         assign = local_metadata.get("assign_to_params_buffers", False)
         for name, target in own.items():
             key = prefix + name
@@ -434,7 +448,7 @@ class Module(ModuleBase):
             modules = self._modules
             for key in state_dict:
                 if key.startswith(prefix) and key != extra_key:
-                    name, dot, _ = key[len(prefix):].partition(".")
+                    name, dot, _ = key[len(prefix) :].partition(".")
                     if name not in (modules if dot else own):
                         unexpected_keys.append(key)
 
@@ -462,7 +476,8 @@ class Module(ModuleBase):
                 if hook(module, keys) is not None:
                     raise AssertionError(
                         "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
-                        "values, if incompatible_keys need to be modified, it should be done inplace.")
+                        "values, if incompatible_keys need to be modified, it should be done inplace."
+                    )
 
         load(self, state_dict)
         if strict and unexpected:
@@ -470,8 +485,9 @@ class Module(ModuleBase):
         if strict and missing:
             errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
         if errors:
-            raise RuntimeError("Error(s) in loading state_dict for {}:\n\t{}".format(
-                type(self).__name__, "\n\t".join(errors)))
+            raise RuntimeError(
+                "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
+            )
         return _IncompatibleKeys(missing, unexpected)
 
     # -- Hooks -------------------------------------------------------------------------------------
@@ -482,15 +498,23 @@ class Module(ModuleBase):
 
     def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
         """Calls `hook(module, args, output)` after forward; it may return another output."""
-        return self._register(hook, prepend, _forward_hooks=True, _forward_hooks_with_kwargs=with_kwargs,
-                              _forward_hooks_always_called=always_call)
+        return self._register(
+            hook,
+            prepend,
+            _forward_hooks=True,
+            _forward_hooks_with_kwargs=with_kwargs,
+            _forward_hooks_always_called=always_call,
+        )
 
     def register_full_backward_hook(self, hook, prepend=False):
-        raise NotImplementedError("register_full_backward_hook(): Rushlight does not have backward hooks of modules yet")
+        raise NotImplementedError(
+            "register_full_backward_hook(): Rushlight does not have backward hooks of modules yet"
+        )
 
     def register_full_backward_pre_hook(self, hook, prepend=False):
         raise NotImplementedError(
-            "register_full_backward_pre_hook(): Rushlight does not have backward hooks of modules yet")
+            "register_full_backward_pre_hook(): Rushlight does not have backward hooks of modules yet"
+        )
 
     def register_backward_hook(self, hook):
         raise NotImplementedError("register_backward_hook(): Rushlight does not have backward hooks of modules yet")
@@ -506,8 +530,10 @@ class Module(ModuleBase):
 
     def _register_state_dict_hook(self, hook):
         if getattr(hook, "_from_public_api", False):
-            raise RuntimeError("Cannot register the same function as the state dict post hook that was previously "
-                               "registered via register_state_dict_post_hook")
+            raise RuntimeError(
+                "Cannot register the same function as the state dict post hook that was previously "
+                "registered via register_state_dict_post_hook"
+            )
         return self._register(hook, False, _state_dict_hooks=True)
 
     def register_load_state_dict_pre_hook(self, hook):
@@ -546,8 +572,10 @@ class Module(ModuleBase):
                     if changed is None:
                         continue
                     if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError("forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                                           f"but got {changed}.")
+                        raise RuntimeError(
+                            "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                            f"but got {changed}."
+                        )
                     args, kwargs = changed
                 else:
                     changed = hook(self, args)
@@ -564,8 +592,11 @@ class Module(ModuleBase):
                     try:
                         self._run_forward_hook(key, hook, args, kwargs, None)
                     except Exception as error:
-                        warnings.warn("module forward hook with ``always_call=True`` raised an exception that was "
-                                      f"silenced as another error was raised in forward: {error}", stacklevel=2)
+                        warnings.warn(
+                            "module forward hook with ``always_call=True`` raised an exception that was "
+                            f"silenced as another error was raised in forward: {error}",
+                            stacklevel=2,
+                        )
             raise
 
     def _run_forward_hook(self, key, hook, args, kwargs, result):
@@ -615,14 +646,18 @@ class Module(ModuleBase):
 def _load_entry(module, name, target, key, source, assign, errors):
     """Copies one entry of a state dict, or says in `errors` why it does not fit."""
     if not isinstance(source, Tensor):
-        errors.append(f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
-                      f"checkpoint but received {type(source)}")
+        errors.append(
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+            f"checkpoint but received {type(source)}"
+        )
         return
     if len(target.shape) == 0 and len(source.shape) == 1 and source.shape[0] == 1:
         source = source[0]
     if source.shape != target.shape:
-        errors.append(f"size mismatch for {key}: copying a param with shape {source.shape} from checkpoint, "
-                      f"the shape in current model is {target.shape}.")
+        errors.append(
+            f"size mismatch for {key}: copying a param with shape {source.shape} from checkpoint, "
+            f"the shape in current model is {target.shape}."
+        )
         return
     try:
         with _no_grad():
@@ -636,9 +671,11 @@ def _load_entry(module, name, target, key, source, assign, errors):
                     source = Parameter(source, requires_grad=target.requires_grad)
             setattr(module, name, source)
     except Exception as error:
-        errors.append(f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} '
-                      f"and whose dimensions in the checkpoint are {source.size()}, an exception occurred : "
-                      f"{error.args}.")
+        errors.append(
+            f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} '
+            f"and whose dimensions in the checkpoint are {source.size()}, an exception occurred : "
+            f"{error.args}."
+        )
 
 
 def _no_grad():
@@ -661,10 +698,13 @@ def _parse_to(*args, device=None, dtype=None, non_blocking=False, tensor=None, m
     if rest and isinstance(rest[0], bool):
         non_blocking = rest.pop(0)
     if rest:
-        raise TypeError("to() received an invalid combination of arguments - got ("
-                        + ", ".join(type(argument).__name__ for argument in args) + "), but expected one of:\n"
-                        " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False)\n"
-                        " * (torch.dtype dtype, bool non_blocking = False)\n * (Tensor tensor, bool non_blocking = False)")
+        raise TypeError(
+            "to() received an invalid combination of arguments - got ("
+            + ", ".join(type(argument).__name__ for argument in args)
+            + "), but expected one of:\n"
+            " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False)\n"
+            " * (torch.dtype dtype, bool non_blocking = False)\n * (Tensor tensor, bool non_blocking = False)"
+        )
     if tensor is not None:
         device, dtype = tensor.device, tensor.dtype
     return (None if device is None else _C.device(device)), dtype, non_blocking, memory_format

@@ -11,5 +11,7 @@ from rushlight.nn.utils.convert_parameters import parameters_to_vector, vector_t
 
 
 def __getattr__(name):
-    raise AttributeError(f"module 'rushlight.nn.utils' has no attribute '{name}'"
-                         + ("" if name.startswith("__") else ": Rushlight does not have it yet"))
+    raise AttributeError(
+        f"module 'rushlight.nn.utils' has no attribute '{name}'"
+        + ("" if name.startswith("__") else ": Rushlight does not have it yet")
+    )
