@@ -58,12 +58,34 @@ void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHo
   use(meta.accumulator ? meta.accumulator->hooks : meta.hooks);
 }
 
+bool add_small(const Tensor& sum, const Tensor& gradient) {
+  constexpr int64_t kSmall = 64;
+  TensorImpl *a = sum.impl(), *b = gradient.impl();
+  if (a->elements > kSmall || a->elements != b->elements || a->dtype != b->dtype) return false;
+  if (!a->contiguous || !b->contiguous || !same(a->shape, b->shape)) return false;
+  if (a->device != DeviceType::Cpu || b->device != DeviceType::Cpu) return false;
+  auto add = [&]<class T>(T* to, const T* from) {
+    for (int64_t i = 0; i < a->elements; ++i) to[i] += from[i];
+  };
+  if (a->dtype == DType::Float32)
+    add(static_cast<float*>(sum.data()), static_cast<const float*>(gradient.data()));
+  else if (a->dtype == DType::Float64)
+    add(static_cast<double*>(sum.data()), static_cast<const double*>(gradient.data()));
+  else
+    return false;
+  Version& version = a->version();
+  ++version.writes;
+  version.last_writer = "add_";
+  version.site = {};
+  return true;
+}
+
 void add_gradient(Tensor& sum, Tensor gradient) {
   if (!sum.defined()) {
     sum = std::move(gradient);
   } else if (!grad_enabled() && is_sole_owner(sum) && sum.is_contiguous() &&
              sum.dtype() == gradient.dtype() && same(sum.shape(), gradient.shape())) {
-    sum.add_(gradient);
+    if (!add_small(sum, gradient)) sum.add_(gradient);
   } else {
     sum = add(sum, gradient);
   }
@@ -114,8 +136,10 @@ void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
         meta.grad = std::move(copy);
       }
     } else if (!grad_enabled()) {
-      before = meta.grad;
-      before.add_(gradient);
+      if (!add_small(meta.grad, gradient)) {
+        before = meta.grad;
+        before.add_(gradient);
+      }
     } else {
       before = std::move(meta.grad);
       meta.grad = add(before, gradient);

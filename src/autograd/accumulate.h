@@ -22,6 +22,8 @@ class AccumulateGrad final : public Node {
 /// Gives `use` the hooks of a leaf, which its accumulator holds while it lives.
 void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use);
 
+/// Adds in place, without the way through an operation, if both are small and alike: false if not.
+bool add_small(const Tensor& sum, const Tensor& gradient);
 /// Adds `gradient` to `sum`: in place where nobody else can see the bytes of `sum`.
 void add_gradient(Tensor& sum, Tensor gradient);
 

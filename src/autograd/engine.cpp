@@ -136,6 +136,7 @@ bool Task::runs(const Node& node) const {
 
 void Task::add_target(const Edge& edge, size_t slot, bool accumulate) {
   restricted_ = true;
+  if (!edge) return;  // a view made under no_grad: nothing flows to it
   State& target = states_[state(edge.node.get())];
   if (accumulate) {
     target.wanted = true;
@@ -415,8 +416,7 @@ std::vector<Tensor> run_backward(std::vector<Root> roots, std::span<const Edge> 
   std::vector<Tensor> captured(accumulate ? 0 : targets.size());
   Task task(options);
   for (size_t i = 0; i < targets.size(); ++i) task.add_target(targets[i], i, accumulate);
-  std::vector<Root> running = roots;  // holds the graph while gradients are moved out
-  task.run(running, &captured);
+  task.run(roots, &captured);  // `roots` holds the graph meanwhile
   return captured;
 }
 

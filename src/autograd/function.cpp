@@ -124,12 +124,7 @@ void FunctionNode::save(const Ref<FunctionNode>& self) {
 }
 
 std::vector<Tensor> FunctionNode::saved_tensors() const {
-  check(!released_,
-        "Trying to backward through the graph a second time (or directly access saved tensors "
-        "after they have already been freed). Saved intermediate values of the graph are freed "
-        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-        "backward through the graph a second time or if you need to access saved tensors after "
-        "calling backward.");
+  check(!released_, kFreed);
   std::vector<Tensor> tensors;
   if (!saved_) return tensors;
   std::string operation = name();

@@ -42,6 +42,8 @@ Metadata& metadata(const Tensor& tensor) {
 Edge gradient_edge(const Tensor& tensor) {
   if (!tensor.requires_grad()) return {};
   if (Ref<Node> node = tensor.grad_fn()) return {std::move(node), metadata(tensor).output};
+  // A view made under no_grad of what requires grad: nothing flows to it.
+  if (!tensor.impl()->requires_grad) return {};
   return {accumulator(tensor), 0};
 }
 

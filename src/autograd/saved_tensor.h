@@ -5,6 +5,13 @@
 
 namespace rushlight::autograd {
 
+/// What a node says when what it needs was freed by an earlier backward.
+constexpr const char* kFreed =
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward.";
+
 /// Who saved a tensor, for the error that names the culprit.
 struct Saver {
   const Node& node;

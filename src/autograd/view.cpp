@@ -3,6 +3,8 @@
 #include <rushlight/autograd.h>
 #include <rushlight/operators.h>
 
+#include "autograd/saved_tensor.h"
+
 namespace rushlight {
 
 namespace autograd {
@@ -31,9 +33,13 @@ class CopySlices final : public Node {
     outputs.push_back(Meta(base));
   }
   std::string name() const override { return "CopySlices"; }
-  void release_saved() override { inner_->release_saved(); }
+  void release_saved() override {
+    released_ = true;
+    inner_->release_saved();
+  }
 
   void apply(Gradients& arrived, Gradients& computed) override {
+    check(!released_, kFreed);
     computed.resize(edges_.size());
     if (!arrived[0].defined()) return;
     // The base may be strided; its gradient is laid out like the base, so the view's place is
@@ -59,6 +65,7 @@ class CopySlices final : public Node {
  private:
   Geometry base_, view_;
   Ref<Node> inner_;
+  bool released_ = false;
 };
 
 /// Name of a node as messages give it: without "Backward0".
@@ -69,18 +76,20 @@ std::string spoken_name(const Node& node) {
 
 [[noreturn]] void refuse(const Metadata& meta, ViewOrigin origin, const char* happening) {
   std::string text;
-  bool by_mode = origin == ViewOrigin::NoGrad || origin == ViewOrigin::Inference;
-  const char* mode = origin == ViewOrigin::Inference ? "inference_mode" : "no_grad";
-  if (by_mode) {
-    text = std::string("A view was created in ") +
-           (origin == ViewOrigin::Inference ? "inference mode" : "no_grad mode") + " and " +
-           happening +
-           (origin == ViewOrigin::Inference ? " in normal mode. " : " with grad mode enabled. ");
-  } else {
-    text = "Output " + std::to_string(meta.output) + " of " +
-           (meta.grad_fn ? spoken_name(*meta.grad_fn) : std::string("a function")) +
-           " is a view and " + happening + ". ";
+  bool by_mode = origin == ViewOrigin::NoGrad || origin == ViewOrigin::Inference || !meta.grad_fn;
+  bool inference = origin == ViewOrigin::Inference;
+  const char* mode = inference ? "inference_mode" : "no_grad";
+  if (meta.grad_fn) {
+    text = "Output " + std::to_string(meta.output) + " of " + spoken_name(*meta.grad_fn) +
+           " is a view";
   }
+  if (by_mode) {
+    text += meta.grad_fn ? " of a view which was created in" : "A view was created in";
+    text += inference ? " inference mode" : " no_grad mode";
+  }
+  text += std::string(" and ") + happening;
+  if (by_mode) text += inference ? " in normal mode" : " with grad mode enabled";
+  text += ". ";
   if (origin == ViewOrigin::MultiOutput) {
     text +=
         "This view is the output of a function that returns multiple views. Such functions do "

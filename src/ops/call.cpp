@@ -41,7 +41,41 @@ void bump_version(const Tensor& tensor, const OpInfo& info) {
   version.last_writer = info.in_place ? info.in_place_name.c_str() : info.full_name.c_str();
 }
 
+/// Throws if writing to `target` element by element would change `other` before it is read, or
+/// writes an element twice.
+void check_overlap(const TensorImpl& target, const TensorImpl& other) {
+  constexpr const char* kClone = "Please clone() the tensor before performing the operation.";
+  for (size_t i = 0; i < target.shape.size(); ++i) {
+    check(
+        target.strides[i] != 0 || target.shape[i] <= 1,
+        "unsupported operation: more than one element of the written-to tensor refers to a single "
+        "memory location. ",
+        kClone);
+  }
+  if (target.storage.get() != other.storage.get() || &target == &other) return;
+  if (!target.contiguous || !other.contiguous || !target.elements || !other.elements) return;
+  bool identical = target.offset == other.offset && target.elements == other.elements;
+  bool apart = target.offset + target.elements <= other.offset ||
+               other.offset + other.elements <= target.offset || target.dtype != other.dtype;
+  check(
+      identical || apart,
+      "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
+      "a single memory location. ",
+      kClone);
+}
+
+void check_overlaps(const Call& call, const Tensor& written) {
+  if (call.op.info->reshapes) return;
+  const TensorImpl& target = *written.impl();
+  for (uint16_t index : call.op.info->tensor_parameters) {
+    const Value& argument = call.arguments[index];
+    if (argument.is_tensor()) check_overlap(target, *argument.tensor().impl());
+  }
+}
+
 void run_forward(Call& call) {
+  if (const Tensor* target = written(call)) [[unlikely]]
+    check_overlaps(call, *target);
   call.op.forward(call);
   if (!call.destination) return;
   Tensor& result = call.results.tensors[0];
@@ -210,14 +244,7 @@ Tensor OpNode::unpack(const autograd::SavedTensor& entry) const {
   return entry.unpack({*this, op.info->full_name, site}, autograd::grad_enabled());
 }
 
-void OpNode::check_not_released() const {
-  check(!released,
-        "Trying to backward through the graph a second time (or directly access saved tensors "
-        "after they have already been freed). Saved intermediate values of the graph are freed "
-        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-        "backward through the graph a second time or if you need to access saved tensors after "
-        "calling backward.");
-}
+void OpNode::check_not_released() const { check(!released, autograd::kFreed); }
 
 Tensor OpNode::unpack_entry(size_t entry, bool with_history) const {
   check_not_released();

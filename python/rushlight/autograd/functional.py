@@ -69,7 +69,7 @@ def _filled(grads, references, strict, create_graph, stage):
             if strict:
                 raise RuntimeError(_INDEPENDENT[stage].format(i))
             grad = reference.new_zeros(reference.shape)
-        elif strict and create_graph and not grad.requires_grad and "double" not in stage:
+        elif strict and create_graph and not grad.requires_grad:
             raise RuntimeError(_INDEPENDENT["double_" + stage].format(i))
         filled.append(grad)
     return tuple(filled)
@@ -83,6 +83,13 @@ _INDEPENDENT = {
     "strict mode when create_graph=True.",
     "double_back_trick": "The hessian of the user-provided function is independent of input {}. This is not allowed "
     "in strict mode when create_graph=True.",
+    "inner": "Output 0 of the user-provided function is independent of input {}. This is not allowed in strict mode.",
+    "double_inner": "While computing the hessian, found that the jacobian of the user-provided function with respect "
+    "to input {} is independent of the input. This is not allowed in strict mode. You should ensure that your function "
+    "is twice differentiable and that the jacobian depends on the inputs (this would be violated by a linear function "
+    "for example).",
+    "double_hessian": "The hessian of the user-provided function is independent of input {}. This is not allowed in "
+    "strict mode when create_graph=True.",
     "hessian": "The hessian of the user-provided function is independent of input {}. This is not allowed in strict "
     "mode.",
 }
@@ -96,11 +103,7 @@ def _vector(v, references, function, message):
         return tuple(reference.new_ones(reference.shape) for reference in references)
     _, values = _tuple(v, "v", function)
     if len(values) != len(references):
-        raise RuntimeError(
-            f"v is a tuple of invalid length: should be {len(references)} but got {len(values)}."
-            if isinstance(v, tuple)
-            else f"The given v should contain {len(references)} values but is a single Tensor"
-        )
+        raise RuntimeError(f"v is a tuple of invalid length: should be {len(references)} but got {len(values)}.")
     for i, (value, reference) in enumerate(zip(values, references, strict=False)):
         if value.shape != reference.shape:
             place = f"Entry {i} in v" if len(references) > 1 else "v"
@@ -220,7 +223,7 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, out
         output = _scalar(outputs[0], is_tuple, "hessian")
         _check_outputs((output,), strict)
         grads = _gradients((output,), given, (output.new_ones(()),), True)
-        return _filled(grads, given, strict, True, "back")
+        return _filled(grads, given, strict, True, "inner")
 
     result = jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
     return _unwrap(tuple(_unwrap(row, inputs_tuple) for row in result), inputs_tuple)
@@ -237,7 +240,7 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
         output = _scalar(outputs[0], is_tuple, "vhp")
         _check_outputs((output,), strict)
         grads = _gradients((output,), inputs, (output.new_ones(()),), True)
-        grads = _filled(grads, inputs, strict, True, "back")
+        grads = _filled(grads, inputs, strict, True, "inner")
         products = _gradients(grads, inputs, v, create_graph, retain=create_graph)
         products = _filled(products, inputs, strict, create_graph, "hessian")
     return outputs[0] if create_graph else outputs[0].detach(), _unwrap(_returned(products, create_graph), inputs_tuple)
@@ -254,7 +257,7 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
         output = _scalar(outputs[0], is_tuple, "hvp")
         _check_outputs((output,), strict)
         weight = output.new_ones(()).requires_grad_()
-        grads = _filled(_gradients((output,), inputs, (weight,), True), inputs, strict, True, "back")
+        grads = _filled(_gradients((output,), inputs, (weight,), True), inputs, strict, True, "inner")
         products = _gradients(grads, inputs, v, create_graph, retain=create_graph)
         products = _filled(products, inputs, strict, create_graph, "hessian")
     return outputs[0] if create_graph else outputs[0].detach(), _unwrap(_returned(products, create_graph), inputs_tuple)

@@ -3,6 +3,7 @@
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.autograd import grad as _grad_of
+from rushlight.autograd.function import Function
 from rushlight.autograd.grad_mode import enable_grad, no_grad
 
 __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
@@ -126,26 +127,48 @@ def _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol):
     for i, output in enumerate(outputs):
         analytical = _analytical(output, differentiated, _unit)
         again = _analytical(output, differentiated, _unit)
-        for j, (exact, repeated) in enumerate(zip(analytical, again, strict=False)):
-            approximate = numerical[j][i].to(exact.dtype)
-            if not exact.allclose(approximate, rtol, atol):
-                raise GradcheckError(
-                    f"Jacobian mismatch for output {i} with respect to input {j},\n"
-                    f"numerical:{numerical[j][i]}\nanalytical:{exact}\n"
-                )
+        for exact, repeated in zip(analytical, again, strict=True):
             if exact.numel() and (exact - repeated).abs().max().item() > nondet_tol:
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
                     "gives different values, although analytical gradient matches numerical gradient."
                     f"The tolerance for nondeterminism was {nondet_tol}."
                 )
+        for j, exact in enumerate(analytical):
+            approximate = numerical[j][i].to(exact.dtype)
+            if not exact.allclose(approximate, rtol, atol):
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {i} with respect to input {j},\n"
+                    f"numerical:{numerical[j][i]}\nanalytical:{exact}\n"
+                )
+
+
+class _Undefined(Function):
+    """Passes a tensor on, but no gradient back."""
+
+    @staticmethod
+    def forward(ctx, tensor):
+        return tensor.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return None
 
 
 def _check_undefined(function, inputs, differentiated):
-    """Backward must stand undefined gradients of single results: several results, one of them weighted."""
+    """Backward must take undefined gradients for zeros: of all results, and of each."""
     _, outputs = _positioned(function, inputs)
-    for output in outputs if len(outputs) > 1 else ():
-        _grad_of(output, differentiated, output.new_ones(output.shape), retain_graph=True, allow_unused=True)
+    for undefined in [set(range(len(outputs)))] + ([{i} for i in range(len(outputs))] if len(outputs) > 1 else []):
+        roots = [_Undefined.apply(each) if i in undefined else each for i, each in enumerate(outputs)]
+        weights = [each.new_zeros(each.shape) for each in roots]
+        try:
+            grads = _grad_of(roots, differentiated, weights, retain_graph=True, allow_unused=True)
+        except RuntimeError as error:
+            raise GradcheckError(
+                f"Expected backward function to handle undefined output grads, but it raised: {error}"
+            ) from error
+        if any(grad is not None and grad.numel() and grad.ne(0).any().item() for grad in grads):
+            raise GradcheckError("Expected all input grads to be undefined or zero when all output grads are undefined or zero.")
 
 
 def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad):
