@@ -63,8 +63,8 @@ void add_hook(Node& node, std::shared_ptr<PostHook> hook) {
 
 void retain_grad(const Tensor& tensor) {
   check(tensor.requires_grad(), "can't retain_grad on Tensor that has requires_grad=False");
+  if (tensor.is_leaf() || retains_grad(tensor)) return;
   Ref<Node> node = tensor.grad_fn();
-  if (!node || retains_grad(tensor)) return;
   Metadata& meta = metadata(tensor);
   meta.retained = std::make_shared<Tensor>(std::move(meta.grad));
   node->own_hooks().retained.push_back({meta.output, meta.retained});

@@ -41,10 +41,10 @@ void bump_version(const Tensor& tensor, const OpInfo& info) {
   version.last_writer = info.in_place ? info.in_place_name.c_str() : info.full_name.c_str();
 }
 
-/// Throws if writing to `target` element by element would change `other` before it is read, or
-/// writes an element twice.
-void check_overlap(const TensorImpl& target, const TensorImpl& other) {
-  constexpr const char* kClone = "Please clone() the tensor before performing the operation.";
+constexpr const char* kClone = "Please clone() the tensor before performing the operation.";
+
+/// Throws if the target of an operation in place has elements that share their memory.
+void check_internal_overlap(const TensorImpl& target) {
   for (size_t i = 0; i < target.shape.size(); ++i) {
     check(
         target.strides[i] != 0 || target.shape[i] <= 1,
@@ -52,6 +52,10 @@ void check_overlap(const TensorImpl& target, const TensorImpl& other) {
         "memory location. ",
         kClone);
   }
+}
+
+/// Throws if writing to `target` element by element would change `other` before it is read.
+void check_overlap(const TensorImpl& target, const TensorImpl& other) {
   if (target.storage.get() != other.storage.get() || &target == &other) return;
   if (!target.contiguous || !other.contiguous || !target.elements || !other.elements) return;
   bool identical = target.offset == other.offset && target.elements == other.elements;
@@ -66,10 +70,10 @@ void check_overlap(const TensorImpl& target, const TensorImpl& other) {
 
 void check_overlaps(const Call& call, const Tensor& written) {
   if (call.op.info->reshapes) return;
-  const TensorImpl& target = *written.impl();
+  if (call.destination) check_internal_overlap(*written.impl());
   for (uint16_t index : call.op.info->tensor_parameters) {
     const Value& argument = call.arguments[index];
-    if (argument.is_tensor()) check_overlap(target, *argument.tensor().impl());
+    if (argument.is_tensor()) check_overlap(*written.impl(), *argument.tensor().impl());
   }
 }
 

@@ -48,14 +48,14 @@ BINARY = {
 IN_PLACE = {
     "add_": lambda a, b: a.add_(b),
     "mul_": lambda a, b: a.mul_(b),
-    "copy_": lambda a, b: a.copy_(b) if a is not b else None,
+    "copy_": lambda a, b: a.copy_(b) if a is not b and 0 not in a.stride() else None,
     "add_number": lambda a, b: a.add_(1.5),
     "mul_number": lambda a, b: a.mul_(0.5),
     "sin_": lambda a, b: a.sin_(),
     "tanh_": lambda a, b: a.tanh_(),
     "zero_": lambda a, b: a.zero_(),
     "set": lambda a, b: a.__setitem__(0, b.sum()),
-    "set_row": lambda a, b: a.__setitem__(Ellipsis, b),
+    "set_row": lambda a, b: a.__setitem__(Ellipsis, b.clone()) if b.dim() and 0 not in a.stride() else None,
 }
 OTHER = {
     # Not of a view: PyTorch loses its gradient when the base, which requires none, is changed.
@@ -91,6 +91,7 @@ class Machine:
     def __init__(self, library):
         self.library = library
         self.events = []
+        self.gradients = set()  # which tensors are results of autograd.grad
         f64 = library.float64
         a = library.arange(6, dtype=f64).reshape(2, 3) * 0.25 - 0.5
         self.tensors = [a.clone().requires_grad_(), a.flip(1).clone().requires_grad_(), a + 1, a.cos()]
@@ -117,6 +118,7 @@ class Machine:
                 self[result].sum(), self[by], retain_graph=True, create_graph=create, allow_unused=True
             )
             if grad is not None:
+                self.gradients.add(len(self.tensors))
                 self.tensors.append(grad)
             return
         name, *numbers = operands
@@ -126,10 +128,10 @@ class Machine:
             self.tensors.append(made)
 
 
-def described(tensor):
+def described(tensor, named=True):
     """All that may be seen of a tensor, without its values."""
     try:
-        history = None if tensor.grad_fn is None else type(tensor.grad_fn).__name__
+        history = None if tensor.grad_fn is None else type(tensor.grad_fn).__name__ if named else "some"
         leaf = tensor.is_leaf
     except RuntimeError as error:
         history, leaf = reduced(f"RuntimeError: {error}"), None
@@ -168,7 +170,8 @@ def compare(torch, program):
         theirs.run(program)
         assert [reduced(e) for e in ours.events] == [reduced(e) for e in theirs.events]
         for i, (a, b) in enumerate(zip(ours.tensors, theirs.tensors)):
-            assert described(a) == described(b), i
+            # How a formula is written shows in the names of a gradient's own nodes: not compared.
+            assert described(a, i not in ours.gradients) == described(b, i not in ours.gradients), i
             assert same_values(a, b), i
             grads = gradient(a), gradient(b)
             if isinstance(grads[0], str) or grads[0] is None or grads[1] is None:

@@ -168,7 +168,9 @@ def _check_undefined(function, inputs, differentiated):
                 f"Expected backward function to handle undefined output grads, but it raised: {error}"
             ) from error
         if any(grad is not None and grad.numel() and grad.ne(0).any().item() for grad in grads):
-            raise GradcheckError("Expected all input grads to be undefined or zero when all output grads are undefined or zero.")
+            raise GradcheckError(
+                "Expected all input grads to be undefined or zero when all output grads are undefined or zero."
+            )
 
 
 def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad):

@@ -178,7 +178,7 @@ class _Frame:
         if differing:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
-                "during the forward pass.\n" + "\n".join(differing) + "\n"
+                "during the forward pass.\n" + "\n".join(differing) + "\n."
             )
 
 

@@ -1,0 +1,123 @@
+"""autograd.functional, gradcheck and checkpoints beside PyTorch: one expression a test, run on both."""
+
+import importlib
+import re
+import warnings
+
+import pytest
+import rushlight
+
+SETUP = """
+d = lambda *shape: torch.arange(1.0, 1 + torch.Size(shape).numel(), dtype=torch.float64).reshape(shape).requires_grad_()
+x, y = torch.arange(1.0, 4.0), torch.ones(3) * 2
+number = lambda x, y: (x * y * x).sum()
+pair = lambda x, y: (x * y, x + y)
+cube = lambda x: (x**3).sum()
+
+class Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 3
+
+def checkpointed(function, reentrant, **options):
+    leaf = torch.arange(3.0, requires_grad=True)
+    out = checkpoint(function, leaf, use_reentrant=reentrant, **options)
+    out.sum().backward()
+    return out.grad_fn.name(), leaf.grad
+
+def grad_of_checkpoint(reentrant):
+    leaf = torch.arange(3.0, requires_grad=True)
+    return torch.autograd.grad(checkpoint(lambda a: a.sin(), leaf, use_reentrant=reentrant).sum(), leaf)
+
+calls = []
+def changing(a):
+    calls.append(a)
+    return a.exp().sin() if len(calls) == 1 else a * 1
+def shrinking(a):
+    calls.append(a)
+    return a.exp() if len(calls) == 1 else a[:2].exp()
+def random(a):
+    return a * torch.rand(3)
+def both_random(reentrant):
+    torch.manual_seed(3)
+    return checkpointed(random, reentrant), torch.rand(2)
+"""
+
+EXPRESSIONS = """
+jacobian(lambda x: x.sin() * x, x)
+jacobian(pair, (x, y))
+jacobian(pair, (x.clone().requires_grad_(), y), create_graph=True)
+jacobian(lambda x, y: x * 2, (x, y))
+jacobian(lambda x, y: x * 2, (x, y), strict=True)
+jacobian(lambda x: x.detach(), x, strict=True)
+jacobian(lambda x: x.detach(), x)
+jacobian(lambda x: 3, x)
+jacobian(lambda x: x, 3)
+hessian(number, (x, y))
+hessian(cube, x)
+hessian(lambda x: x.sum(), x)
+hessian(lambda x: x.sum(), x, strict=True)
+hessian(lambda x: x * 2, x)
+hessian(pair, (x, y))
+vjp(lambda x: x.sin(), x, y)
+vjp(pair, (x, y), (x, y))
+vjp(number, (x, y))
+vjp(lambda x: x * 2, x)
+vjp(lambda x: x * 2, x, torch.ones(2))
+vjp(pair, (x, y), (x,))
+vjp(lambda x, y: x * 2, (x, y), x, strict=True)
+jvp(lambda x: x.sin() * x, x, y)
+jvp(pair, (x, y), (x, y))
+jvp(lambda x: x * 2, x)
+jvp(lambda x, y: x * 2, (x, y), (x, y), strict=True)
+vhp(number, (x, y), (x, y))
+hvp(number, (x, y), (x, y))
+hvp(cube, x, y)
+vhp(lambda x: x.sum(), x, y)
+vhp(lambda x: x * 2, x, y)
+vhp(number, (x, y))
+gradcheck(lambda x: x.sin(), (d(2),))
+gradcheck(Wrong.apply, (d(2),))
+gradcheck(Wrong.apply, (d(2),), raise_exception=False)
+gradcheck(lambda x: x, (torch.ones(2),))
+gradcheck(lambda x: x.detach(), (d(2),))
+gradcheck(lambda x, y: (x * y, x + y), (d(2), d(2)))
+gradcheck(lambda x, k: x * k, (d(2), 3))
+gradcheck(lambda x: x * 2, (d(1).detach().requires_grad_().expand(2),))
+gradgradcheck(lambda x: x.sin() * x, (d(2),))
+checkpointed(lambda a: (a * 2).sin(), True)
+checkpointed(lambda a: (a * 2).sin(), False)
+checkpointed(changing, False)
+checkpointed(shrinking, False)
+checkpointed(lambda a: a, True, foo=3)
+grad_of_checkpoint(True)
+grad_of_checkpoint(False)
+both_random(True)
+both_random(False)
+""".strip().splitlines()
+
+
+def outcome(library, expression):
+    functional = importlib.import_module(library.__name__ + ".autograd.functional")
+    checkpoint = importlib.import_module(library.__name__ + ".utils.checkpoint").checkpoint
+    names = {name: getattr(functional, name) for name in ("jacobian", "hessian", "vjp", "jvp", "vhp", "hvp")}
+    names |= {name: getattr(library.autograd, name) for name in ("gradcheck", "gradgradcheck")}
+    names |= {"torch": library, "checkpoint": checkpoint}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(SETUP, names)
+        try:
+            text = repr(eval(expression, names))
+        except Exception as error:  # the error is the result
+            text = f"{type(error).__name__}: {error}"
+    text = text.split("\n\nTip:")[0].replace("rushlight", "torch")
+    return re.sub(r"grad_fn=<\w+>", "grad_fn", text).strip()
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_as_pytorch(torch, expression):
+    assert outcome(rushlight, expression) == outcome(torch, expression)
