@@ -24,7 +24,13 @@ LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in fol
 
 # The language of every layer; and the headers that no folder or source file gives a layer.
 EVERYWHERE = {"dtype.h", "error.h"}
-PUBLIC = {"ops.h": "ops", "ops_methods.inc": "ops", "operators.h": "ops", "rushlight.h": "python"}
+PUBLIC = {
+    "ops.h": "ops",
+    "ops_methods.inc": "ops",
+    "operators.h": "ops",
+    "rushlight.h": "python",
+    "function.h": "autograd",
+}
 
 # Declarations that reach upwards: the methods of Tensor are ops, and so is the sum of two gradients.
 UPWARDS = {

@@ -20,6 +20,8 @@ _NAMES = {
 class tensortype(type):
     """Its classes stand for tensors of one dtype, which are instances of them."""
 
+    dtype: _C.dtype
+
     def __instancecheck__(cls, value):
         return isinstance(value, Tensor) and value.dtype is cls.dtype
 

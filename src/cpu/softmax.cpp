@@ -274,6 +274,7 @@ HWY_EXPORT(softmax_floats);
 HWY_EXPORT(softmax_backward_floats);
 HWY_EXPORT(logsumexp_floats);
 }  // namespace cpu
+using namespace cpu;  // the dispatch takes no qualified names where there is one target alone
 
 namespace {
 
@@ -335,7 +336,7 @@ void run_softmax(bool logarithm, DType dtype, int64_t outer, int64_t n, int64_t 
     for (int64_t i = begin; i < end; ++i) {
       Slice x(dtype, slice, at(input, i * slice, dtype)),
           y(dtype, slice, at(output, i * slice, dtype));
-      HWY_DYNAMIC_DISPATCH(cpu::softmax_floats)
+      HWY_DYNAMIC_DISPATCH(softmax_floats)
       (dtype == DType::Float64, logarithm, n, inner, x.loaded(), y.target());
       y.store();
     }
@@ -352,7 +353,7 @@ void run_softmax_backward(bool logarithm, DType dtype, int64_t outer, int64_t n,
       Slice g(dtype, slice, at(grad, i * slice, dtype)),
           y(dtype, slice, at(output, i * slice, dtype));
       Slice target(dtype, slice, at(result, i * slice, dtype));
-      HWY_DYNAMIC_DISPATCH(cpu::softmax_backward_floats)
+      HWY_DYNAMIC_DISPATCH(softmax_backward_floats)
       (dtype == DType::Float64, logarithm, n, inner, g.loaded(), y.loaded(), target.target());
       target.store();
     }
@@ -367,7 +368,7 @@ void run_logsumexp(DType dtype, int64_t outer, int64_t n, int64_t inner, const v
     for (int64_t i = begin; i < end; ++i) {
       Slice x(dtype, slice, at(input, i * slice, dtype)),
           y(dtype, inner, at(output, i * inner, dtype));
-      HWY_DYNAMIC_DISPATCH(cpu::logsumexp_floats)
+      HWY_DYNAMIC_DISPATCH(logsumexp_floats)
       (dtype == DType::Float64, n, inner, x.loaded(), y.target());
       y.store();
     }

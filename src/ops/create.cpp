@@ -80,8 +80,9 @@ int64_t arange_size(const Scalar& start, const Scalar& end, const Scalar& step, 
     check(whole != 0, ErrorKind::Value, "step must be nonzero");
     uint64_t sign = step.integer() > 0 ? 1 : uint64_t(-1);
     uint64_t reach = uint64_t(end.integer()) - uint64_t(start.integer()) + whole - sign;
-    size =
-        whole == uint64_t(-1) ? double(int64_t(-reach)) : double(int64_t(reach) / int64_t(whole));
+    // Whole steps; -1 apart, because the lowest integer divided by it has no result.
+    int64_t steps = whole == uint64_t(-1) ? int64_t(-reach) : int64_t(reach) / int64_t(whole);
+    size = double(steps);
   }
   check(size >= 0 && size < 0x1p63, "invalid size, possible overflow?");
   return int64_t(size);

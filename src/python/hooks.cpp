@@ -188,6 +188,8 @@ PyObject* pop_saved_hooks(PyObject*, PyObject*) {
 /// _forbid_saved_tensor_hooks(message or None): returns the message before.
 PyObject* forbid_saved_hooks(PyObject*, PyObject* message) {
   return guarded([&]() -> PyObject* {
+    // A copy: the next line changes what the call refers to.
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
     std::string before = autograd::saved_tensor_hooks_forbidden();
     autograd::forbid_saved_tensor_hooks(message == Py_None ? "" : PyUnicode_AsUTF8(message));
     return before.empty() ? Py_NewRef(Py_None) : PyUnicode_FromString(before.c_str());

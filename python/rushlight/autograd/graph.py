@@ -71,7 +71,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """The edge to which the gradient of `tensor` flows, for autograd.grad and backward."""
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
-    return GradientEdge(*_C._gradient_edge(tensor), None)
+    node, output_nr = _C._gradient_edge(tensor)
+    return GradientEdge(node, output_nr)
 
 
 def increment_version(tensor) -> None:
@@ -146,7 +147,8 @@ def register_multi_grad_hook(tensors, fn, *, mode: str = "all"):
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     if mode == "any":
-        lock, done = threading.Lock(), {}
+        lock = threading.Lock()
+        done: dict[str, int] = {}
 
         def first(grad):
             number = _C._running_pass()

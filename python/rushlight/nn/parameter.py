@@ -6,7 +6,8 @@ from rushlight import _C
 from rushlight._C import Tensor
 
 
-class _ParameterMeta(type(Tensor)):
+# The metaclass of Tensor is made by the extension: mypy cannot know it.
+class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
     # A tensor of a class of its own may say that it is a parameter.
     def __instancecheck__(self, instance):
         return super().__instancecheck__(instance) or (
@@ -60,7 +61,7 @@ def _rebuild_parameter(data, requires_grad, backward_hooks, state=None):
     return parameter
 
 
-class _BufferMeta(type(Tensor)):
+class _BufferMeta(type(Tensor)):  # type: ignore[misc]
     def __instancecheck__(self, instance):
         if self is Buffer and isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False):
             return True

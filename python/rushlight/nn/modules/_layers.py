@@ -5,7 +5,7 @@ from rushlight.nn.modules.module import Module
 
 FILES = dict(_C._layer_names())
 _BASES = {"ReLU6": "Hardtanh"}
-_made = {}
+_made: dict[str, type] = {}
 
 
 def _reset_parameters(self) -> None:

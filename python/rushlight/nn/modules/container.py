@@ -261,8 +261,9 @@ def _pairs(source, owner):
     for i, pair in enumerate(source):
         if not isinstance(pair, Iterable):
             raise TypeError(f"{owner} update sequence element #{i} should be Iterable; is {type(pair).__name__}")
-        if len(pair) != 2:
-            raise ValueError(f"{owner} update sequence element #{i} has length {len(pair)}; 2 is required")
+        length = len(pair)  # type: ignore[arg-type]  # as in PyTorch, what has no length is a TypeError
+        if length != 2:
+            raise ValueError(f"{owner} update sequence element #{i} has length {length}; 2 is required")
         yield pair
 
 
