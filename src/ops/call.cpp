@@ -58,7 +58,8 @@ void check_internal_overlap(const TensorImpl& target) {
 void check_overlap(const TensorImpl& target, const TensorImpl& other) {
   if (target.storage.get() != other.storage.get() || &target == &other) return;
   if (!target.contiguous || !other.contiguous || !target.elements || !other.elements) return;
-  bool identical = target.offset == other.offset && target.elements == other.elements;
+  bool identical = target.offset == other.offset && target.elements == other.elements &&
+                   target.strides == other.strides;
   bool apart = target.offset + target.elements <= other.offset ||
                other.offset + other.elements <= target.offset || target.dtype != other.dtype;
   check(
