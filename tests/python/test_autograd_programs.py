@@ -141,7 +141,7 @@ def described(tensor):
 
 def reduced(event):
     """An event without what the libraries word differently on purpose."""
-    event = event.split(" Hint:")[0]
+    event = event.split(" Hint:")[0].replace("torch::autograd::CopyBackwards", "Copy")
     if "inplace" in event or "in-place" in event or "autograd" in event or "grad" in event:
         return event
     return event.split(":")[0]
