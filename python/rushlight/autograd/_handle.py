@@ -1,10 +1,12 @@
 """Handles of the hooks that backward calls."""
 
-from rushlight.utils.hooks import RemovableHandle
+from rushlight.utils import hooks
 
 
-class HookHandle(RemovableHandle):
+class RemovableHandle(hooks.RemovableHandle):
     """Removes a hook of a tensor or of a node."""
+
+    __module__ = hooks.__name__  # programs see one class of handles
 
     def __init__(self, hook):
         super().__init__(_Nothing())

@@ -20,9 +20,9 @@ __all__ = [
 
 
 def _handle(hook):
-    from rushlight.autograd._handle import HookHandle
+    from rushlight.autograd._handle import RemovableHandle
 
-    return HookHandle(hook)
+    return RemovableHandle(hook)
 
 
 def _node_register_hook(self, fn):
