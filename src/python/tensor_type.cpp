@@ -201,10 +201,6 @@ template <auto name>
 PyObject* named(PyObject* a, PyObject* b) {
   return by_name(name, a, b);
 }
-template <auto name>
-PyObject* named_in_place(PyObject* a, PyObject* b) {
-  return by_name(name, a, b);
-}
 
 constexpr char kFloorDivide[] = "floor_divide", kRemainder[] = "remainder",
                kBitAnd[] = "bitwise_and", kBitOr[] = "bitwise_or", kBitXor[] = "bitwise_xor",
@@ -226,11 +222,6 @@ PyObject* multiply_matrices(PyObject* a, PyObject* b) {
     const Value arguments[] = {tensor_of(a), tensor_of(b)};
     return run(op::matmul, arguments);
   });
-}
-
-template <const Op& op>
-PyObject* compare_with(const Value* arguments) {
-  return run(op, arguments);
 }
 
 PyObject* compare(PyObject* a, PyObject* b, int operation) {
@@ -515,14 +506,14 @@ PyType_Slot slots[] = {
     {Py_nb_inplace_subtract, (void*)in_place<op::sub, true>},
     {Py_nb_inplace_multiply, (void*)in_place<op::mul>},
     {Py_nb_inplace_true_divide, (void*)in_place<op::div>},
-    {Py_nb_inplace_floor_divide, (void*)named_in_place<kFloorDivide_>},
-    {Py_nb_inplace_remainder, (void*)named_in_place<kRemainder_>},
+    {Py_nb_inplace_floor_divide, (void*)named<kFloorDivide_>},
+    {Py_nb_inplace_remainder, (void*)named<kRemainder_>},
     {Py_nb_inplace_power, (void*)power_in_place},
-    {Py_nb_inplace_and, (void*)named_in_place<kBitAnd_>},
-    {Py_nb_inplace_or, (void*)named_in_place<kBitOr_>},
-    {Py_nb_inplace_xor, (void*)named_in_place<kBitXor_>},
-    {Py_nb_inplace_lshift, (void*)named_in_place<kShiftLeft_>},
-    {Py_nb_inplace_rshift, (void*)named_in_place<kShiftRight_>},
+    {Py_nb_inplace_and, (void*)named<kBitAnd_>},
+    {Py_nb_inplace_or, (void*)named<kBitOr_>},
+    {Py_nb_inplace_xor, (void*)named<kBitXor_>},
+    {Py_nb_inplace_lshift, (void*)named<kShiftLeft_>},
+    {Py_nb_inplace_rshift, (void*)named<kShiftRight_>},
     {Py_nb_negative, (void*)unary<op::neg>},
     {Py_nb_positive, (void*)unary<op::positive>},
     {Py_nb_absolute, (void*)unary<op::abs>},

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import rushlight
-from both import compare
+from both import compare, outcome
 
 # Each line on x = arange(12.) in (3, 4), y = zeros(2, 3, 4), s = tensor(1.), i = tensor([0, 2]) and the mask b = x > 5.
 LINES = r"""
@@ -96,28 +96,6 @@ leaf(2,3,4)[None,...,tensor([1,1])]
 leaf(3,4).index_put((tensor([0,0]),tensor([1,1])),leaf(2),accumulate=True)
 leaf(3,4).index_put((tensor([0,2]),),leaf(4))
 """
-
-
-def described(value):
-    if isinstance(value, (tuple, list)):
-        return [described(item) for item in value]
-    if hasattr(value, "tolist"):
-        return str(value.dtype).split(".")[-1], tuple(value.shape), repr(value.tolist())
-    return str(value).replace("rushlight", "torch")
-
-
-def outcome(library, line):
-    x = library.arange(12.0).reshape(3, 4)
-    names = dict(torch=library, x=x, y=library.zeros(2, 3, 4), s=library.tensor(1.0), i=library.tensor([0, 2]), b=x > 5)
-    try:
-        try:
-            value = eval(line, names)
-        except SyntaxError:
-            exec(line, names)
-            value = x
-    except Exception as error:
-        return type(error).__name__, str(error)[:25]
-    return described(value)
 
 
 @pytest.mark.parametrize("line", LINES.strip().split("\n"))
