@@ -153,7 +153,11 @@ void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
         made.size(), ")");
   computed.resize(edges_.size());
   for (size_t i = 0; i < made.size(); ++i) {
-    if (!edges_[i] || !made[i].defined()) continue;
+    if (!made[i].defined()) continue;
+    if (!edges_[i]) {  // goes nowhere, but hooks of the node see it
+      computed[i] = std::move(made[i]);
+      continue;
+    }
     const Meta& meta = edges_[i].node->outputs[edges_[i].input];
     computed[i] = fit_gradient(std::move(made[i]), meta, *this, i);
   }
@@ -165,7 +169,11 @@ std::vector<Tensor> identity(std::vector<Tensor> tensors) {
     std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override { return gradients; }
   };
   auto node = Ref<FunctionNode>::adopt(new Identity());
-  node->context.set_materialize_grads(false);
+  std::vector<Tensor> constants;
+  for (const Tensor& tensor : tensors) {
+    if (!tensor.requires_grad()) constants.push_back(tensor);
+  }
+  node->context.mark_non_differentiable(std::move(constants));
   node->begin(tensors);
   node->finish(node, tensors);
   return tensors;

@@ -45,6 +45,19 @@ struct PythonHook : Base, HeldFunction {
   }
 };
 
+/// What a hook returned in place of `gradient`, which it must resemble.
+Tensor replacement(const Tensor& gradient, PyObject* object, PyObject* function) {
+  check(is_tensor(object), ErrorKind::Type, "expected Variable, but hook returned '",
+        Py_TYPE(object)->tp_name, "'");
+  const Tensor& replaced = tensor_of(object);
+  check(replaced.dtype() == gradient.dtype(), "hook '", name_of(function),
+        "' has changed the type of value (was torch.", info(gradient.dtype()).legacy,
+        "Tensor got torch.", info(replaced.dtype()).legacy, "Tensor)");
+  check(same(replaced.shape(), gradient.shape()), "hook '", name_of(function),
+        "' has changed the size of value");
+  return replaced;
+}
+
 struct PythonTensorHook final : PythonHook<autograd::TensorHook> {
   using PythonHook::PythonHook;
   Tensor run(const Tensor& gradient) override {
@@ -54,15 +67,7 @@ struct PythonTensorHook final : PythonHook<autograd::TensorHook> {
     Object argument = checked(wrap(gradient));
     Object result = checked(PyObject_CallOneArg(held.get(), argument.get()));
     if (result.get() == Py_None) return Tensor();
-    check(is_tensor(result.get()), ErrorKind::Type, "expected Variable, but hook returned '",
-          Py_TYPE(result.get())->tp_name, "'");
-    const Tensor& replaced = tensor_of(result.get());
-    check(replaced.dtype() == gradient.dtype(), "hook '", name_of(held.get()),
-          "' has changed the type of value (was torch.", info(gradient.dtype()).legacy,
-          "Tensor got torch.", info(replaced.dtype()).legacy, "Tensor)");
-    check(same(replaced.shape(), gradient.shape()), "hook '", name_of(held.get()),
-          "' has changed the size of value");
-    return replaced;
+    return replacement(gradient, result.get(), held.get());
   }
 };
 
@@ -77,9 +82,12 @@ void replace(autograd::Gradients& gradients, PyObject* result, PyObject* functio
         gradients.size(), ")");
   for (size_t i = 0; i < count; ++i) {
     PyObject* item = PyTuple_GET_ITEM(result, Py_ssize_t(i));
-    check(item == Py_None || is_tensor(item), ErrorKind::Type,
-          "expected Variable, but hook returned '", Py_TYPE(item)->tp_name, "'");
-    gradients[i] = item == Py_None ? Tensor() : tensor_of(item);
+    if (item == Py_None) {
+      gradients[i] = Tensor();
+      continue;
+    }
+    check(gradients[i].defined(), "can't replace a None gradient with a non-None value");
+    gradients[i] = replacement(gradients[i], item, function);
   }
 }
 

@@ -13,12 +13,13 @@ struct ModuleObject {
   PyObject* weak_references;
   vectorcallfunc vectorcall;
   bool initialised;  ///< Module.__init__ has run
-  bool hooked;       ///< a call goes through Module._call_with_hooks
+  bool hooked;       ///< a call goes through Module._call_impl
 };
 
 extern PyTypeObject* module_type;     ///< _C.ModuleBase
 extern PyTypeObject* parameter_type;  ///< rushlight.nn.Parameter, once it is there
 extern PyTypeObject* buffer_type;     ///< rushlight.nn.Buffer
+extern bool all_modules_hooked;       ///< there are hooks that every module calls
 
 inline bool is_module(PyObject* object) { return PyType_IsSubtype(Py_TYPE(object), module_type); }
 inline ModuleObject* module_object(PyObject* self) { return reinterpret_cast<ModuleObject*>(self); }

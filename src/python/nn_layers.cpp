@@ -161,7 +161,7 @@ PyObject* call_sequential(PyObject* self, PyObject* argument) {
   for (size_t i = 0; i < layer.module_slots().size(); ++i) {
     Ref<nn::Module> part = layer.module_slots()[i].value;
     check(bool(part), ErrorKind::Type, "'NoneType' object is not callable");
-    if (tensor.defined() && !part->is_overridden()) {
+    if (tensor.defined() && !part->is_overridden() && !all_modules_hooked) {
       tensor = (*part)(tensor);
       object = Object();
       continue;

@@ -12,10 +12,11 @@ namespace rushlight::python {
 PyTypeObject* module_type;
 PyTypeObject* parameter_type;
 PyTypeObject* buffer_type;
+bool all_modules_hooked;
 
 namespace {
 
-PyObject *g_forward, *g_call_with_hooks;
+PyObject *g_forward, *g_call_impl;
 
 // -- What C++ asks of objects
 // ----------------------------------------------------------------------
@@ -217,8 +218,8 @@ PyObject* module_vectorcall(PyObject* self, PyObject* const* arguments, size_t f
     Object call = Object::steal(PyObject_GetAttrString((PyObject*)type, "__call__"));
     return call ? call_method(call.get(), self, arguments, flags, names) : nullptr;
   }
-  if (module_object(self)->hooked) [[unlikely]] {
-    PyObject* call = _PyType_Lookup(type, g_call_with_hooks);
+  if (module_object(self)->hooked || all_modules_hooked) [[unlikely]] {
+    PyObject* call = _PyType_Lookup(type, g_call_impl);
     return call_method(call, self, arguments, flags, names);
   }
   return call_forward(self, arguments, flags, names);
@@ -252,7 +253,8 @@ PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
 // -- Methods
 // ---------------------------------------------------------------------------------------
 
-PyObject* call_impl(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
+PyObject* call_without_hooks(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                             PyObject* names) {
   return call_forward(self, arguments, size_t(count), names);
 }
 
@@ -321,7 +323,7 @@ PyMethodDef methods[] = {
     {"__init_subclass__", (PyCFunction)(void*)init_subclass,
      METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
     {"__getattr__", missing_attribute, METH_O, nullptr},
-    {"_call_impl", (PyCFunction)(void*)call_impl, METH_FASTCALL | METH_KEYWORDS,
+    {"_call_forward", (PyCFunction)(void*)call_without_hooks, METH_FASTCALL | METH_KEYWORDS,
      "The class's forward, without hooks."},
     {"forward", (PyCFunction)(void*)forward_missing, METH_VARARGS | METH_KEYWORDS,
      "forward($self, *input)\n--\n\nWhat the module computes; every subclass defines it."},
@@ -366,12 +368,18 @@ PyObject* set_tensor_classes(PyObject*, PyObject* args) {
   return Py_NewRef(Py_None);
 }
 
+PyObject* set_modules_hooked(PyObject*, PyObject* hooked) {
+  all_modules_hooked = hooked == Py_True;
+  return Py_NewRef(Py_None);
+}
+
 PyObject* type_text_function(PyObject*, PyObject* object) {
   return guarded([&] { return PyUnicode_FromString(type_text(object).c_str()); });
 }
 
 PyMethodDef functions[] = {
     {"_set_tensor_classes", set_tensor_classes, METH_VARARGS, nullptr},
+    {"_set_modules_hooked", set_modules_hooked, METH_O, nullptr},
     {"_type_text", type_text_function, METH_O, "The name that torch.typename gives."},
     {}};
 
@@ -420,7 +428,7 @@ std::string type_text(PyObject* object) {
 
 void add_nn(PyObject* module) {
   g_forward = PyUnicode_InternFromString("forward");
-  g_call_with_hooks = PyUnicode_InternFromString("_call_with_hooks");
+  g_call_impl = PyUnicode_InternFromString("_call_impl");
   nn::set_face(&kFace);
   module_type = add_class(module, spec);
   for (PyMethodDef* method = module_table_methods; method->ml_name; ++method) {

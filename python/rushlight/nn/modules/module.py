@@ -1,28 +1,25 @@
 """Module: PyTorch's methods, over the tables, attributes, calls and walks that are C++ (_C.ModuleBase)."""
 
 import warnings
-import weakref
-from collections import OrderedDict, namedtuple
-from collections.abc import Mapping, MutableMapping
+from collections import OrderedDict
+from collections.abc import MutableMapping
 
 from rushlight import _C
 from rushlight._C import ModuleBase, Tensor
+from rushlight.nn.modules._convert import Convertible
+from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
+from rushlight.nn.modules._state import Stateful, _IncompatibleKeys  # noqa: F401
 from rushlight.nn.parameter import Buffer, Parameter  # noqa: F401  (the classes must be known before any module is)
+from rushlight.utils.hooks import BackwardHook
 
-__all__ = ["Module"]
-
-_EXTRA_STATE = "_extra_state"
-
-
-class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
-    __slots__ = ()
-
-    def __repr__(self):
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return super().__repr__()
-
-    __str__ = __repr__
+__all__ = [
+    "register_module_forward_pre_hook",
+    "register_module_forward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_backward_hook",
+    "register_module_full_backward_hook",
+    "Module",
+]
 
 
 class _Table(MutableMapping):
@@ -68,49 +65,64 @@ def _table(name):
     return property(lambda self: _Table(self, name))
 
 
-def _hooks(name):
-    """A dict of hooks that exists once it is asked for."""
+# -- Hooks of all modules ------------------------------------------------------------------------------
 
-    def get(self):
-        return self.__dict__.setdefault(name, OrderedDict())
-
-    def set(self, value):
-        self.__dict__[name] = value
-        self._hooked = self._hooked or bool(value)
-
-    return property(get, set)
+_global_forward_pre_hooks: OrderedDict = OrderedDict()
+_global_forward_hooks: OrderedDict = OrderedDict()
+_global_forward_hooks_with_kwargs: OrderedDict = OrderedDict()
+_global_forward_hooks_always_called: OrderedDict = OrderedDict()
+_global_backward_pre_hooks: OrderedDict = OrderedDict()
+_global_backward_hooks: OrderedDict = OrderedDict()
+_global_is_full_backward_hook = None
 
 
-class RemovableHandle:
-    """Removes a hook: `handle.remove()`, or the end of a `with` block."""
-
-    next_id = 0
-
-    def __init__(self, hooks, *, extra_dict=()):
-        self.hooks_dict_ref = weakref.ref(hooks)
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
-        self._extras = [
-            weakref.ref(extra) for extra in (extra_dict if isinstance(extra_dict, (list, tuple)) else [extra_dict])
-        ]
-
-    def remove(self):
-        for reference in (self.hooks_dict_ref, *self._extras):
-            hooks = reference()
-            if hooks is not None:
-                hooks.pop(self.id, None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.remove()
+def _has_any_global_hook():
+    return _global_forward_pre_hooks or _global_forward_hooks or _global_backward_pre_hooks or _global_backward_hooks
 
 
-RemovableHandle.__module__ = "rushlight.utils.hooks"
+def _register_global(hooks, hook, flags=()):
+    _C._set_modules_hooked(True)
+    return register(hooks, hook, flags=flags)
 
 
-class Module(ModuleBase):
+def register_module_forward_pre_hook(hook):
+    """Calls `hook(module, args)` before the forward of every module; it may return other arguments."""
+    return _register_global(_global_forward_pre_hooks, hook)
+
+
+def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
+    """Calls `hook(module, args, output)` after the forward of every module; it may return another output."""
+    flags = [_global_forward_hooks_with_kwargs] * with_kwargs + [_global_forward_hooks_always_called] * always_call
+    return _register_global(_global_forward_hooks, hook, flags)
+
+
+def register_module_backward_hook(hook):
+    """The hook of every module that register_module_full_backward_hook() replaced."""
+    return _register_global_backward(hook, full=False)
+
+
+def register_module_full_backward_hook(hook):
+    """Calls `hook(module, grad_input, grad_output)` in backward of every module."""
+    return _register_global_backward(hook, full=True)
+
+
+def _register_global_backward(hook, full):
+    global _global_is_full_backward_hook
+    if _global_is_full_backward_hook not in (None, full):
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. "
+            "Please use only one of them."
+        )
+    _global_is_full_backward_hook = full
+    return _register_global(_global_backward_hooks, hook)
+
+
+def register_module_full_backward_pre_hook(hook):
+    """Calls `hook(module, grad_output)` before backward of every module."""
+    return _register_global(_global_backward_pre_hooks, hook)
+
+
+class Module(ModuleBase, Stateful, Convertible):
     """A part of a network. Subclasses assign parameters and other modules as attributes, and define `forward`."""
 
     _version = 1
@@ -120,15 +132,14 @@ class Module(ModuleBase):
     _parameters = _table("_parameters")
     _buffers = _table("_buffers")
     _modules = _table("_modules")
-    _forward_hooks = _hooks("_forward_hooks")
-    _forward_hooks_with_kwargs = _hooks("_forward_hooks_with_kwargs")
-    _forward_hooks_always_called = _hooks("_forward_hooks_always_called")
-    _forward_pre_hooks = _hooks("_forward_pre_hooks")
-    _forward_pre_hooks_with_kwargs = _hooks("_forward_pre_hooks_with_kwargs")
-    _state_dict_hooks = _hooks("_state_dict_hooks")
-    _state_dict_pre_hooks = _hooks("_state_dict_pre_hooks")
-    _load_state_dict_pre_hooks = _hooks("_load_state_dict_pre_hooks")
-    _load_state_dict_post_hooks = _hooks("_load_state_dict_post_hooks")
+    _forward_hooks = hook_table("_forward_hooks")
+    _forward_hooks_with_kwargs = hook_table("_forward_hooks_with_kwargs")
+    _forward_hooks_always_called = hook_table("_forward_hooks_always_called")
+    _forward_pre_hooks = hook_table("_forward_pre_hooks")
+    _forward_pre_hooks_with_kwargs = hook_table("_forward_pre_hooks_with_kwargs")
+    _backward_hooks = hook_table("_backward_hooks")
+    _backward_pre_hooks = hook_table("_backward_pre_hooks")
+    _is_full_backward_hook = None
 
     @property
     def _non_persistent_buffers_set(self):
@@ -234,12 +245,6 @@ class Module(ModuleBase):
             raise AttributeError(f"`{name}` is not a buffer")
         return getattr(module, name)
 
-    def get_extra_state(self):
-        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called.")
-
-    def set_extra_state(self, state):
-        raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called.")
-
     # -- Walks -------------------------------------------------------------------------------------
 
     def parameters(self, recurse=True):
@@ -307,306 +312,69 @@ class Module(ModuleBase):
         """Forgets the gradients of all parameters, or sets them to zero."""
         self._zero_grad(set_to_none)
 
-    def _apply(self, fn, recurse=True):
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        for parameter in self._parameters.values():
-            if parameter is None:
-                continue
-            with _no_grad():
-                parameter.data = fn(parameter.data)
-                if parameter.grad is not None:
-                    gradient = parameter.grad
-                    gradient.data = fn(gradient.data)
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args, **kwargs):
-        """Converts parameters and buffers: to(dtype), to(device), to(device, dtype), to(tensor)."""
-        device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
-        if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
-            )
-
-        def convert(tensor):
-            wanted = dtype if tensor.is_floating_point() else None
-            if memory_format is not None and tensor.dim() in (4, 5):
-                return tensor.to(device, wanted, non_blocking, memory_format=memory_format)
-            return tensor.to(device, wanted, non_blocking)
-
-        return self._apply(convert)
-
-    def type(self, dst_type):
-        """Converts all parameters and buffers."""
-        return self._apply(lambda tensor: tensor.type(dst_type))
-
-    def float(self):
-        """Converts floating-point parameters and buffers to float32."""
-        return self._apply(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
-
-    def double(self):
-        """Converts floating-point parameters and buffers to float64."""
-        return self._apply(lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
-
-    def half(self):
-        """Converts floating-point parameters and buffers to float16."""
-        return self._apply(lambda tensor: tensor.half() if tensor.is_floating_point() else tensor)
-
-    def bfloat16(self):
-        """Converts floating-point parameters and buffers to bfloat16."""
-        return self._apply(lambda tensor: tensor.bfloat16() if tensor.is_floating_point() else tensor)
-
-    def cpu(self):
-        """Moves parameters and buffers to the CPU, where they are."""
-        return self._apply(lambda tensor: tensor.cpu())
-
-    def cuda(self, device=None):
-        """Raises: there is no CUDA."""
-        return self._apply(lambda tensor: tensor.cuda(device))
-
-    def to_empty(self, *, device, recurse=True):
-        """Replaces parameters and buffers by uninitialised ones on `device`."""
-        from rushlight import empty_like
-
-        return self._apply(lambda tensor: empty_like(tensor, device=device), recurse=recurse)
-
-    def share_memory(self):
-        """Raises: tensors are not shared between processes."""
-        raise NotImplementedError("Module.share_memory(): Rushlight does not share tensors between processes yet")
-
-    # -- State dicts -------------------------------------------------------------------------------
-
-    def _save_to_state_dict(self, destination, prefix, keep_vars):
-        self._save_tensors(destination, prefix, keep_vars)
-        if type(self).get_extra_state is not Module.get_extra_state:
-            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
-
-    def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
-        """Parameters and persistent buffers by path; they share memory with the module's."""
-        if args:
-            warnings.warn(
-                "Positional args are being deprecated, use kwargs instead. Refer to "
-                "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict"
-                " for details.",
-                FutureWarning,
-                stacklevel=2,
-            )
-            destination = args[0] if destination is None else destination
-            prefix = args[1] if len(args) > 1 and prefix == "" else prefix
-            keep_vars = args[2] if len(args) > 2 and keep_vars is False else keep_vars
-        if destination is None:
-            destination = OrderedDict()
-            destination._metadata = OrderedDict()
-        metadata = {"version": self._version}
-        if hasattr(destination, "_metadata"):
-            destination._metadata[prefix[:-1]] = metadata
-        own = self.__dict__
-        for hook in own.get("_state_dict_pre_hooks", {}).values():
-            hook(self, prefix, keep_vars)
-        self._save_to_state_dict(destination, prefix, keep_vars)
-        for name, module in self._items("_modules"):
-            if module is not None:
-                module.state_dict(destination=destination, prefix=prefix + name + ".", keep_vars=keep_vars)
-        for hook in own.get("_state_dict_hooks", {}).values():
-            result = hook(self, destination, prefix, metadata)
-            if not getattr(hook, "_from_public_api", False):
-                destination = destination if result is None else result
-            elif result is not None:
-                raise RuntimeError("state_dict post-hook must return None")
-        return destination
-
-    def _load_from_state_dict(
-        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-    ):
-        for hook in self.__dict__.get("_load_state_dict_pre_hooks", {}).values():
-            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
-        transient = self._non_persistent_buffers_set
-        own = {name: value for name, value in self._parameters.items() if value is not None}
-        own.update(
-            (name, value) for name, value in self._buffers.items() if value is not None and name not in transient
-        )
-        assign = local_metadata.get("assign_to_params_buffers", False)
-        for name, target in own.items():
-            key = prefix + name
-            if key in state_dict:
-                _load_entry(self, name, target, key, state_dict[key], assign, error_msgs)
-            elif strict:
-                missing_keys.append(key)
-        extra_key = prefix + _EXTRA_STATE
-        if type(self).set_extra_state is not Module.set_extra_state:
-            if extra_key in state_dict:
-                self.set_extra_state(state_dict[extra_key])
-            elif strict:
-                missing_keys.append(extra_key)
-        elif strict and extra_key in state_dict:
-            unexpected_keys.append(extra_key)
-        if strict:
-            modules = self._modules
-            for key in state_dict:
-                if key.startswith(prefix) and key != extra_key:
-                    name, dot, _ = key[len(prefix) :].partition(".")
-                    if name not in (modules if dot else own):
-                        unexpected_keys.append(key)
-
-    def load_state_dict(self, state_dict, strict=True, assign=False):
-        """Copies (or, with `assign`, takes over) tensors by path. If `strict`, the paths must be the module's own."""
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        missing: list[str] = []
-        unexpected: list[str] = []
-        errors: list[str] = []
-        metadata = getattr(state_dict, "_metadata", None)
-        state_dict = OrderedDict(state_dict)
-        if metadata is not None:
-            state_dict._metadata = metadata
-
-        def load(module, state, prefix=""):
-            local_metadata = {} if metadata is None else metadata.get(prefix[:-1], {})
-            if assign:
-                local_metadata["assign_to_params_buffers"] = assign
-            module._load_from_state_dict(state, prefix, local_metadata, True, missing, unexpected, errors)
-            for name, child in module._modules.items():
-                if child is not None:
-                    child_prefix = prefix + name + "."
-                    load(child, {k: v for k, v in state.items() if k.startswith(child_prefix)}, child_prefix)
-            keys = _IncompatibleKeys(missing, unexpected)
-            for hook in module.__dict__.get("_load_state_dict_post_hooks", {}).values():
-                if hook(module, keys) is not None:
-                    raise AssertionError(
-                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
-                        "values, if incompatible_keys need to be modified, it should be done inplace."
-                    )
-
-        load(self, state_dict)
-        if strict and unexpected:
-            errors.insert(0, "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
-        if strict and missing:
-            errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
-        if errors:
-            raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
-            )
-        return _IncompatibleKeys(missing, unexpected)
-
     # -- Hooks -------------------------------------------------------------------------------------
 
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """Calls `hook(module, args)` before forward; it may return other arguments."""
-        return self._register(hook, prepend, _forward_pre_hooks=True, _forward_pre_hooks_with_kwargs=with_kwargs)
+        self._hooked = True
+        flags = [self._forward_pre_hooks_with_kwargs] * with_kwargs
+        return register(self._forward_pre_hooks, hook, prepend, flags)
 
     def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
         """Calls `hook(module, args, output)` after forward; it may return another output."""
-        return self._register(
-            hook,
-            prepend,
-            _forward_hooks=True,
-            _forward_hooks_with_kwargs=with_kwargs,
-            _forward_hooks_always_called=always_call,
-        )
-
-    def register_full_backward_hook(self, hook, prepend=False):
-        raise NotImplementedError(
-            "register_full_backward_hook(): Rushlight does not have backward hooks of modules yet"
-        )
+        self._hooked = True
+        flags = [self._forward_hooks_with_kwargs] * with_kwargs + [self._forward_hooks_always_called] * always_call
+        return register(self._forward_hooks, hook, prepend, flags)
 
     def register_full_backward_pre_hook(self, hook, prepend=False):
-        raise NotImplementedError(
-            "register_full_backward_pre_hook(): Rushlight does not have backward hooks of modules yet"
-        )
+        """Calls `hook(module, grad_output)` before backward; it may return other gradients of the outputs."""
+        self._hooked = True
+        return register(self._backward_pre_hooks, hook, prepend)
+
+    def register_full_backward_hook(self, hook, prepend=False):
+        """Calls `hook(module, grad_input, grad_output)` in backward; it may return other gradients of the inputs."""
+        return self._register_backward(hook, prepend, full=True)
 
     def register_backward_hook(self, hook):
-        raise NotImplementedError("register_backward_hook(): Rushlight does not have backward hooks of modules yet")
+        """The hook that register_full_backward_hook() replaced: it sees the last node of forward alone."""
+        return self._register_backward(hook, False, full=False)
 
-    def register_state_dict_pre_hook(self, hook):
-        """Calls `hook(module, prefix, keep_vars)` before state_dict()."""
-        return self._register(hook, False, _state_dict_pre_hooks=True)
-
-    def register_state_dict_post_hook(self, hook):
-        """Calls `hook(module, state_dict, prefix, local_metadata)` after state_dict()."""
-        hook._from_public_api = True
-        return self._register(hook, False, _state_dict_hooks=True)
-
-    def _register_state_dict_hook(self, hook):
-        if getattr(hook, "_from_public_api", False):
+    def _register_backward(self, hook, prepend, full):
+        if self._is_full_backward_hook not in (None, full):
             raise RuntimeError(
-                "Cannot register the same function as the state dict post hook that was previously "
-                "registered via register_state_dict_post_hook"
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. "
+                "Please use only one of them."
             )
-        return self._register(hook, False, _state_dict_hooks=True)
+        self._is_full_backward_hook = full
+        self._hooked = True
+        return register(self._backward_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook):
-        """Calls `hook(module, state_dict, prefix, …)` before load_state_dict()."""
-        return self._register(lambda *args: hook(self, *args), False, _load_state_dict_pre_hooks=True)
+    def _get_backward_hooks(self):
+        """The full ones and the others."""
+        found = {True: [], False: [], None: []}
+        found[_global_is_full_backward_hook] += _global_backward_hooks.values()
+        found[self._is_full_backward_hook] += self.__dict__.get("_backward_hooks", {}).values()
+        return found[True], found[False]
 
-    def _register_load_state_dict_pre_hook(self, hook, with_module=False):
-        if with_module:
-            return self.register_load_state_dict_pre_hook(hook)
-        return self._register(hook, False, _load_state_dict_pre_hooks=True)
+    def _get_backward_pre_hooks(self):
+        return [*_global_backward_pre_hooks.values(), *self.__dict__.get("_backward_pre_hooks", {}).values()]
 
-    def register_load_state_dict_post_hook(self, hook):
-        """Calls `hook(module, incompatible_keys)` after load_state_dict()."""
-        return self._register(hook, False, _load_state_dict_post_hooks=True)
-
-    def _register(self, hook, prepend, **tables):
-        first, *flags = tables
-        hooks = getattr(self, first)
-        extra = [getattr(self, name) for name in flags if tables[name]]
-        handle = RemovableHandle(hooks, extra_dict=extra)
-        hooks[handle.id] = hook
-        for table in extra:
-            table[handle.id] = True
-        if prepend:
-            hooks.move_to_end(handle.id, last=False)
-        if first in ("_forward_hooks", "_forward_pre_hooks"):
-            self._hooked = True
-        return handle
-
-    def _call_with_hooks(self, *args, **kwargs):
-        called = set()
+    def _call_impl(self, *args, **kwargs):
+        """Forward with all hooks. Modules that never had any are called without it."""
+        own = self.__dict__
+        if not _has_any_global_hook():
+            _C._set_modules_hooked(False)
+            if not any(own.get(name) for name in _CALL_HOOKS):
+                self._hooked = False
+                return self._call_forward(*args, **kwargs)
+        call = _HookedCall(self, args, kwargs)
         try:
-            for key, hook in list(self._forward_pre_hooks.items()):
-                if key in self._forward_pre_hooks_with_kwargs:
-                    changed = hook(self, args, kwargs)
-                    if changed is None:
-                        continue
-                    if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError(
-                            "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                            f"but got {changed}."
-                        )
-                    args, kwargs = changed
-                else:
-                    changed = hook(self, args)
-                    if changed is not None:
-                        args = changed if isinstance(changed, tuple) else (changed,)
-            result = self._call_impl(*args, **kwargs)
-            for key, hook in list(self._forward_hooks.items()):
-                called.add(key)
-                result = self._run_forward_hook(key, hook, args, kwargs, result)
-            return result
+            return call.run()
         except Exception:
-            for key, hook in list(self._forward_hooks.items()):
-                if key in self._forward_hooks_always_called and key not in called:
-                    try:
-                        self._run_forward_hook(key, hook, args, kwargs, None)
-                    except Exception as error:
-                        warnings.warn(
-                            "module forward hook with ``always_call=True`` raised an exception that was "
-                            f"silenced as another error was raised in forward: {error}",
-                            stacklevel=2,
-                        )
+            call.run_always_called()
             raise
 
-    def _run_forward_hook(self, key, hook, args, kwargs, result):
-        if key in self._forward_hooks_with_kwargs:
-            changed = hook(self, args, kwargs, result)
-        else:
-            changed = hook(self, args, result)
-        return result if changed is None else changed
+    _wrapped_call_impl = _call_impl
 
     # -- Copies ------------------------------------------------------------------------------------
 
@@ -635,7 +403,7 @@ class Module(ModuleBase):
                 setattr(self, name, value)
             else:
                 self.__dict__[name] = value
-        self._hooked = bool(state.get("_forward_hooks") or state.get("_forward_pre_hooks"))
+        self._hooked = any(state.get(name) for name in _CALL_HOOKS)
 
     def __dir__(self):
         names = [*dir(type(self)), *self.__dict__, *self._settings(), *self._parameters, *self._modules, *self._buffers]
@@ -645,71 +413,135 @@ class Module(ModuleBase):
         """Does nothing: modules run as they are."""
 
 
-def _load_entry(module, name, target, key, source, assign, errors):
-    """Copies one entry of a state dict, or says in `errors` why it does not fit."""
-    if not isinstance(source, Tensor):
-        errors.append(
-            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
-            f"checkpoint but received {type(source)}"
-        )
+_CALL_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+class _HookedCall:
+    """One call of a module that has hooks."""
+
+    def __init__(self, module, args, kwargs):
+        self.module, self.args, self.kwargs = module, args, kwargs
+        self.result = None
+        self.called = set()
+
+    def run(self):
+        module = self.module
+        self.run_pre_hooks()
+        full, legacy = module._get_backward_hooks()
+        before = module._get_backward_pre_hooks()
+        backward = BackwardHook(module, full, before) if full or before else None
+        if backward:
+            self.args = backward.setup_input_hook(self.args)
+        self.result = module._call_forward(*self.args, **self.kwargs)
+        for key, hook, with_kwargs, _ in self.forward_hooks():
+            self.called.add(key)
+            self.run_forward_hook(hook, with_kwargs)
+        if backward:
+            if not isinstance(self.result, (Tensor, tuple)):
+                warnings.warn(
+                    "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors "
+                    f"but received {type(self.result)}",
+                    stacklevel=4,
+                )
+            self.result = backward.setup_output_hook(self.result)
+        if legacy:
+            _add_legacy_hooks(module, legacy, self.args, self.result)
+        return self.result
+
+    def run_pre_hooks(self):
+        own = self.module._forward_pre_hooks
+        with_kwargs = self.module._forward_pre_hooks_with_kwargs
+        for key, hook in (*_global_forward_pre_hooks.items(), *own.items()):
+            if key not in with_kwargs:
+                changed = hook(self.module, self.args)
+                if changed is not None:
+                    self.args = changed if isinstance(changed, tuple) else (changed,)
+                continue
+            changed = hook(self.module, self.args, self.kwargs)
+            if changed is None:
+                continue
+            if not (isinstance(changed, tuple) and len(changed) == 2):
+                raise RuntimeError(
+                    f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                )
+            self.args, self.kwargs = changed
+
+    def forward_hooks(self):
+        """Number, hook, whether it takes keywords, and whether it is called in any case, of each; the global first."""
+        module = self.module
+        for key, hook in [*_global_forward_hooks.items()]:
+            always = key in _global_forward_hooks_always_called
+            yield key, hook, key in _global_forward_hooks_with_kwargs, "global " if always else ""
+        for key, hook in [*module._forward_hooks.items()]:
+            always = key in module._forward_hooks_always_called
+            yield key, hook, key in module._forward_hooks_with_kwargs, " " if always else ""
+
+    def run_forward_hook(self, hook, with_kwargs):
+        arguments = (self.args, self.kwargs) if with_kwargs else (self.args,)
+        changed = hook(self.module, *arguments, self.result)
+        if changed is not None:
+            self.result = changed
+
+    def run_always_called(self):
+        """After an error: the hooks that ask for it, if they have not been called."""
+        for key, hook, with_kwargs, always in self.forward_hooks():
+            if not always or key in self.called:
+                continue
+            try:
+                self.run_forward_hook(hook, with_kwargs)
+            except Exception as error:
+                warnings.warn(
+                    f"{always.lstrip()}module forward hook with ``always_call=True`` raised an exception that was "
+                    f"silenced as another error was raised in forward: {error}",
+                    stacklevel=3,
+                )
+
+
+def _add_legacy_hooks(module, hooks, args, result):
+    first = result
+    while not isinstance(first, Tensor):
+        tensors = (each for each in first.values() if isinstance(each, Tensor)) if isinstance(first, dict) else first
+        first = next(iter(tensors))
+    if first.grad_fn is None:
         return
-    if len(target.shape) == 0 and len(source.shape) == 1 and source.shape[0] == 1:
-        source = source[0]
-    if source.shape != target.shape:
-        errors.append(
-            f"size mismatch for {key}: copying a param with shape {source.shape} from checkpoint, "
-            f"the shape in current model is {target.shape}."
+    for hook in hooks:
+        first.grad_fn.register_hook(_WrappedHook(hook, module))
+    fault = _fault_of_legacy_hook(first.grad_fn, args, result)
+    if fault:
+        warnings.warn("Using " + fault, FutureWarning, stacklevel=5)
+
+
+def _fault_of_legacy_hook(grad_fn, args, result):
+    """What a hook of `grad_fn` alone does not see; "" if it sees all."""
+    better = " Please use register_full_backward_hook to get the documented behavior."
+    deprecated = " is deprecated and will be removed in future versions. This hook will be missing some "
+
+    def are_tensors(values):
+        return isinstance(values, tuple) and all(isinstance(each, Tensor) for each in values)
+
+    outputs = (result,) if isinstance(result, Tensor) else result
+    single = "single Tensor or a tuple of Tensors"
+    if not are_tensors(outputs):
+        return f"non-full backward hooks on a Module that does not return a {single}{deprecated}of the grad_output.{better}"
+    if not are_tensors(args):
+        return (
+            f"non-full backward hooks on a Module that does not take as input a {single}{deprecated}"
+            f"of the grad_input.{better}"
         )
-        return
-    try:
-        with _no_grad():
-            if not assign:
-                target.copy_(source)
-                return
-            if isinstance(target, Parameter):
-                if isinstance(source, Parameter):
-                    source.requires_grad_(target.requires_grad)
-                else:
-                    source = Parameter(source, requires_grad=target.requires_grad)
-            setattr(module, name, source)
-    except Exception as error:
-        errors.append(
-            f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} '
-            f"and whose dimensions in the checkpoint are {source.size()}, an exception occurred : "
-            f"{error.args}."
+    nodes = {each.grad_fn for each in outputs if each.grad_fn is not None}
+    if len(nodes) > 1:
+        return (
+            f"a non-full backward hook when outputs are generated by different autograd Nodes{deprecated}"
+            f"grad_output.{better}"
         )
-
-
-def _no_grad():
-    from rushlight import no_grad
-
-    return no_grad()
-
-
-def _parse_to(*args, device=None, dtype=None, non_blocking=False, tensor=None, memory_format=None):
-    """(device, dtype, non_blocking, memory_format) of the arguments that Tensor.to takes."""
-    rest = list(args)
-    if rest and isinstance(rest[0], Tensor):
-        tensor = rest.pop(0)
-    elif rest and isinstance(rest[0], _C.dtype):
-        dtype = rest.pop(0)
-    elif rest and (rest[0] is None or isinstance(rest[0], (str, int, _C.device))):
-        device = rest.pop(0)
-        if rest and (rest[0] is None or isinstance(rest[0], _C.dtype)):
-            dtype = rest.pop(0)
-    if rest and isinstance(rest[0], bool):
-        non_blocking = rest.pop(0)
-    if rest:
-        raise TypeError(
-            "to() received an invalid combination of arguments - got ("
-            + ", ".join(type(argument).__name__ for argument in args)
-            + "), but expected one of:\n"
-            " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False)\n"
-            " * (torch.dtype dtype, bool non_blocking = False)\n * (Tensor tensor, bool non_blocking = False)"
+    if grad_fn not in nodes:
+        return f"a non-full backward hook when outputs are nested in python data structure{deprecated}grad_output."
+    before = {each.grad_fn for each in args if each.grad_fn is not None}
+    if before != {node for node, _ in grad_fn.next_functions}:
+        return (
+            f"a non-full backward hook when the forward contains multiple autograd Nodes{deprecated}grad_input.{better}"
         )
-    if tensor is not None:
-        device, dtype = tensor.device, tensor.dtype
-    return (None if device is None else _C.device(device)), dtype, non_blocking, memory_format
+    return ""
 
 
 _C._register_layer(Module, None)

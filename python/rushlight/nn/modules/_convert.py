@@ -1,0 +1,105 @@
+"""What Module does to convert its parameters and buffers."""
+
+from rushlight import _C
+from rushlight._C import Tensor
+
+
+class Convertible:
+    def _apply(self, fn, recurse=True):
+        from rushlight import no_grad
+
+        if recurse:
+            for module in self.children():
+                module._apply(fn)
+        for parameter in self._parameters.values():
+            if parameter is None:
+                continue
+            with no_grad():
+                parameter.data = fn(parameter.data)
+                if parameter.grad is not None:
+                    gradient = parameter.grad
+                    gradient.data = fn(gradient.data)
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                self._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args, **kwargs):
+        """Converts parameters and buffers: to(dtype), to(device), to(device, dtype), to(tensor)."""
+        device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
+        if dtype is not None and not dtype.is_floating_point:
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
+
+        def convert(tensor):
+            wanted = dtype if tensor.is_floating_point() else None
+            if memory_format is not None and tensor.dim() in (4, 5):
+                return tensor.to(device, wanted, non_blocking, memory_format=memory_format)
+            return tensor.to(device, wanted, non_blocking)
+
+        return self._apply(convert)
+
+    def type(self, dst_type):
+        """Converts all parameters and buffers."""
+        return self._apply(lambda tensor: tensor.type(dst_type))
+
+    def float(self):
+        """Converts floating-point parameters and buffers to float32."""
+        return self._apply(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
+
+    def double(self):
+        """Converts floating-point parameters and buffers to float64."""
+        return self._apply(lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
+
+    def half(self):
+        """Converts floating-point parameters and buffers to float16."""
+        return self._apply(lambda tensor: tensor.half() if tensor.is_floating_point() else tensor)
+
+    def bfloat16(self):
+        """Converts floating-point parameters and buffers to bfloat16."""
+        return self._apply(lambda tensor: tensor.bfloat16() if tensor.is_floating_point() else tensor)
+
+    def cpu(self):
+        """Moves parameters and buffers to the CPU, where they are."""
+        return self._apply(lambda tensor: tensor.cpu())
+
+    def cuda(self, device=None):
+        """Raises: there is no CUDA."""
+        return self._apply(lambda tensor: tensor.cuda(device))
+
+    def to_empty(self, *, device, recurse=True):
+        """Replaces parameters and buffers by uninitialised ones on `device`."""
+        from rushlight import empty_like
+
+        return self._apply(lambda tensor: empty_like(tensor, device=device), recurse=recurse)
+
+    def share_memory(self):
+        """Raises: tensors are not shared between processes."""
+        raise NotImplementedError("Module.share_memory(): Rushlight does not share tensors between processes yet")
+
+
+def _parse_to(*args, device=None, dtype=None, non_blocking=False, tensor=None, memory_format=None):
+    """(device, dtype, non_blocking, memory_format) of the arguments that Tensor.to takes."""
+    rest = list(args)
+    if rest and isinstance(rest[0], Tensor):
+        tensor = rest.pop(0)
+    elif rest and isinstance(rest[0], _C.dtype):
+        dtype = rest.pop(0)
+    elif rest and (rest[0] is None or isinstance(rest[0], (str, int, _C.device))):
+        device = rest.pop(0)
+        if rest and (rest[0] is None or isinstance(rest[0], _C.dtype)):
+            dtype = rest.pop(0)
+    if rest and isinstance(rest[0], bool):
+        non_blocking = rest.pop(0)
+    if rest:
+        raise TypeError(
+            "to() received an invalid combination of arguments - got ("
+            + ", ".join(type(argument).__name__ for argument in args)
+            + "), but expected one of:\n"
+            " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False)\n"
+            " * (torch.dtype dtype, bool non_blocking = False)\n * (Tensor tensor, bool non_blocking = False)"
+        )
+    if tensor is not None:
+        device, dtype = tensor.device, tensor.dtype
+    return (None if device is None else _C.device(device)), dtype, non_blocking, memory_format
