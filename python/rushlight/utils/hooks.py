@@ -3,6 +3,7 @@
 import warnings
 import weakref
 from collections import OrderedDict
+from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
@@ -59,7 +60,8 @@ class BackwardHook:
         self.user_pre_hooks = user_pre_hooks
         self.grad_outputs = None
         self.n_inputs = self.n_outputs = -1
-        self.input_tensors_index = self.output_tensors_index = None
+        self.input_tensors_index: Any = None
+        self.output_tensors_index: Any = None
 
     def setup_input_hook(self, args):
         """The arguments to call forward with."""

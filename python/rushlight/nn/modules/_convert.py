@@ -1,10 +1,10 @@
 """What Module does to convert its parameters and buffers."""
 
 from rushlight import _C
-from rushlight._C import Tensor
+from rushlight._C import ModuleBase, Tensor
 
 
-class Convertible:
+class Convertible(ModuleBase):
     def _apply(self, fn, recurse=True):
         from rushlight import no_grad
 

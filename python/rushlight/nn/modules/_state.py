@@ -4,7 +4,7 @@ import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 
-from rushlight._C import Tensor
+from rushlight._C import ModuleBase, Tensor
 from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
 from rushlight.nn.parameter import Parameter
 
@@ -25,7 +25,7 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
 _IncompatibleKeys.__module__ = "rushlight.nn.modules.module"
 
 
-class Stateful:
+class Stateful(ModuleBase):
     _state_dict_hooks = hook_table("_state_dict_hooks")
     _state_dict_pre_hooks = hook_table("_state_dict_pre_hooks")
     _load_state_dict_pre_hooks = hook_table("_load_state_dict_pre_hooks")

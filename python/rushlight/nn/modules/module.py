@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import MutableMapping
 
 from rushlight import _C
-from rushlight._C import ModuleBase, Tensor
+from rushlight._C import Tensor
 from rushlight.nn.modules._convert import Convertible
 from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
 from rushlight.nn.modules._state import Stateful, _IncompatibleKeys  # noqa: F401
@@ -122,7 +122,7 @@ def register_module_full_backward_pre_hook(hook):
     return _register_global(_global_backward_pre_hooks, hook)
 
 
-class Module(ModuleBase, Stateful, Convertible):
+class Module(Stateful, Convertible):
     """A part of a network. Subclasses assign parameters and other modules as attributes, and define `forward`."""
 
     _version = 1
@@ -351,7 +351,7 @@ class Module(ModuleBase, Stateful, Convertible):
 
     def _get_backward_hooks(self):
         """The full ones and the others."""
-        found = {True: [], False: [], None: []}
+        found: dict = {True: [], False: [], None: []}
         found[_global_is_full_backward_hook] += _global_backward_hooks.values()
         found[self._is_full_backward_hook] += self.__dict__.get("_backward_hooks", {}).values()
         return found[True], found[False]
