@@ -128,8 +128,9 @@ struct ViewInfo {
 struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
-  uint32_t output = 0;          ///< which result of grad_fn this is
-  Node* accumulator = nullptr;  ///< of a leaf; weak, see accumulate.cpp
+  uint32_t output = 0;           ///< which result of grad_fn this is
+  Node* accumulator = nullptr;   ///< of a leaf; weak, see accumulate.cpp
+  Ref<Node> shared_accumulator;  ///< that of the leaf which this one was unpacked for
   std::unique_ptr<ViewInfo> view;
   std::unique_ptr<NodeHooks> hooks;  ///< of a leaf without accumulator, kept until it has one
   std::shared_ptr<Tensor> retained;  ///< of a non-leaf that retains its gradient: where it is

@@ -64,6 +64,10 @@ class FunctionNode : public Node {
   void apply(Gradients& arrived, Gradients& computed) final;
   void release_saved() override;
   std::vector<Tensor> saved_tensors() const;
+  size_t saved_count() const;
+  Tensor saved_tensor(size_t index) const;
+  /// Lets `hooks` pack a saved tensor from now on.
+  void register_saved_hooks(size_t index, std::shared_ptr<SavedTensorHooks> hooks);
 
   Context context;
 

@@ -124,14 +124,24 @@ void FunctionNode::save(const Ref<FunctionNode>& self) {
 }
 
 std::vector<Tensor> FunctionNode::saved_tensors() const {
-  check(!released_, kFreed);
   std::vector<Tensor> tensors;
-  if (!saved_) return tensors;
-  std::string operation = name();
-  for (const SavedTensor& saved : saved_->tensors) {
-    tensors.push_back(saved.unpack({*this, operation, saved_->site}, true));
-  }
+  for (size_t i = 0; i < saved_count(); ++i) tensors.push_back(saved_tensor(i));
   return tensors;
+}
+
+size_t FunctionNode::saved_count() const {
+  check(!released_, kFreed);
+  return saved_ ? saved_->tensors.size() : 0;
+}
+
+Tensor FunctionNode::saved_tensor(size_t index) const {
+  check(!released_, kFreed);
+  return saved_->tensors.at(index).unpack({*this, name(), saved_->site}, true);
+}
+
+void FunctionNode::register_saved_hooks(size_t index, std::shared_ptr<SavedTensorHooks> hooks) {
+  check(!released_, kHookedLate);
+  saved_->tensors.at(index).register_hooks({*this, name(), saved_->site}, std::move(hooks));
 }
 
 void FunctionNode::release_saved() {

@@ -2,6 +2,8 @@
 
 #include <rushlight/operators.h>
 
+#include "autograd/accumulate.h"
+
 namespace rushlight::autograd {
 
 namespace {
@@ -16,6 +18,7 @@ HookStack& hook_stack() {
   return stack;
 }
 thread_local bool t_hooked = false;
+std::shared_ptr<SavedTensorHooks> innermost_hooks() { return hook_stack().hooks.back(); }
 
 /// The same bytes, without history.
 Tensor alias_of(const Tensor& tensor) {
@@ -64,7 +67,7 @@ SavedTensor::SavedTensor(const Tensor& tensor) {
         "clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
         "`torch.inference_mode()`.");
   if (t_hooked && !impl->wrapped_number) [[unlikely]] {
-    pack(tensor);
+    pack(tensor, innermost_hooks());
     return;
   }
   tensor_ = tensor;
@@ -74,26 +77,36 @@ SavedTensor::SavedTensor(const Tensor& tensor) {
 SavedTensor::SavedTensor(const Tensor& result, uint32_t output) : output_(int32_t(output)) {
   if (!result.defined()) return;
   if (t_hooked) [[unlikely]] {
-    pack(result);
+    pack(result, innermost_hooks());
     return;
   }
   tensor_ = alias_of(result);
   writes_ = result.impl()->version().writes;
 }
 
-void SavedTensor::pack(const Tensor& tensor) {
-  std::shared_ptr<SavedTensorHooks> hooks = hook_stack().hooks.back();
-  packed_ = std::make_unique<Packed>();
-  if (output_ < 0) packed_->edge = gradient_edge(tensor);
+void SavedTensor::pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> hooks) {
+  auto packed = std::make_unique<Packed>();
+  if (output_ < 0) packed->edge = gradient_edge(tensor);
   NoGrad guard;
   uint32_t writes = tensor.impl()->version().writes;
-  packed_->data = hooks->pack(alias_of(tensor));
+  packed->data = hooks->pack(alias_of(tensor));
   check(writes == tensor.impl()->version().writes,
         "A saved tensor pack hook is modifying its input in place. Tensors provided as input to "
-        "pack hook can not be modified by in-place operations as this can lead to unexpected "
+        "pack hook cannot be modified by in-place operations as this can lead to unexpected "
         "side-effects. Please open an issue if you need to perform in-place operations on the "
         "input to a pack hook.");
-  packed_->hooks = std::move(hooks);
+  packed->hooks = std::move(hooks);
+  packed_ = std::move(packed);
+}
+
+void SavedTensor::register_hooks(const Saver& saver, std::shared_ptr<SavedTensorHooks> hooks) {
+  check(!packed_,
+        "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only "
+        "one pair of hooks is allowed at a time.");
+  check(tensor_.defined(), "Calling register_hooks on a saved tensor with value None is forbidden");
+  unpack(saver, false);  // what has been changed since is not worth packing
+  pack(tensor_, std::move(hooks));
+  tensor_ = Tensor();
 }
 
 Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
@@ -112,7 +125,15 @@ Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
     edge = {Ref<Node>::share(const_cast<Node*>(&saver.node)), uint32_t(output_)};
     if (!packed_) tensor = alias_of(tensor);
   }
-  if (edge) set_history(tensor, edge.node, edge.input);
+  if (!edge) return tensor;
+  if (dynamic_cast<AccumulateGrad*>(edge.node.get())) {  // another leaf, with the same gradient
+    Metadata& meta = metadata(tensor);
+    meta.accumulator = edge.node.get();
+    meta.shared_accumulator = std::move(edge.node);
+    tensor.impl()->requires_grad = true;
+  } else {
+    set_history(tensor, edge.node, edge.input);
+  }
   return tensor;
 }
 

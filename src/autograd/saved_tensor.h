@@ -12,6 +12,12 @@ constexpr const char* kFreed =
     ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
     "graph a second time or if you need to access saved tensors after calling backward.";
 
+constexpr const char* kHookedLate =
+    "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values "
+    "of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to "
+    "access saved variables after calling backward.";
+
 /// Who saved a tensor, for the error that names the culprit.
 struct Saver {
   const Node& node;
@@ -31,6 +37,8 @@ class SavedTensor {
   /// The tensor as it was; with its history if `with_history` (a result's otherwise has none).
   /// Throws PyTorch's error, naming both operations, if its bytes have changed since.
   Tensor unpack(const Saver& saver, bool with_history) const;
+  /// Packs what is saved by `hooks` from now on. Throws if there is nothing, or hooks have it.
+  void register_hooks(const Saver& saver, std::shared_ptr<SavedTensorHooks> hooks);
   void reset();
 
  private:
@@ -39,7 +47,7 @@ class SavedTensor {
     std::shared_ptr<void> data;
     Edge edge;  // to which the gradient of what was saved flows
   };
-  void pack(const Tensor& tensor);
+  void pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> hooks);
   [[noreturn]] void blame(const Saver& saver) const;
 
   Tensor tensor_;

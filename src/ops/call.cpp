@@ -249,12 +249,22 @@ Tensor OpNode::unpack(const autograd::SavedTensor& entry) const {
   return entry.unpack({*this, op.info->full_name, site}, autograd::grad_enabled());
 }
 
+void OpNode::register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks) {
+  check(!released, autograd::kHookedLate);
+  saved[index].register_hooks({*this, op.info->full_name, site}, std::move(hooks));
+}
+
 void OpNode::check_not_released() const { check(!released, autograd::kFreed); }
+
+Tensor OpNode::unpack_at(size_t index, bool with_history) const {
+  check_not_released();
+  return saved[index].unpack({*this, op.info->full_name, site}, with_history);
+}
 
 Tensor OpNode::unpack_entry(size_t entry, bool with_history) const {
   check_not_released();
   size_t first = first_saved[entry], end = first_saved[entry + 1];
-  if (first != end) return saved[first].unpack({*this, op.info->full_name, site}, with_history);
+  if (first != end) return unpack_at(first, with_history);
   const Value& number = arguments[op.info->saved[entry].index];
   return number.is_number() ? wrapped_number(number.scalar()) : Tensor();
 }

@@ -21,9 +21,13 @@ class OpNode final : public autograd::Node {
 
   /// The tensor, if nothing has changed it since; else PyTorch's error, naming both operations.
   Tensor unpack(const autograd::SavedTensor& saved) const;
+  /// Number `index` of `saved`, freed or not: throws if it is.
+  Tensor unpack_at(size_t index, bool with_history) const;
   /// A tensor of `.save`, or the number given in its place, whether or not gradients are recorded.
   Tensor unpack_entry(size_t entry, bool with_history) const;
   void check_not_released() const;
+  /// Lets `hooks` pack what `.save` names, from now on.
+  void register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks);
 
   const Op& op;
   SmallVector<Value, 4> arguments;        // tensors replaced by None

@@ -277,6 +277,13 @@ PyObject* saved_tensors(PyObject* self, void*) {
   });
 }
 
+PyObject* raw_saved_tensors(PyObject* self, void*) {
+  return guarded([&] {
+    autograd::FunctionNode& node = python_node(self);
+    return wrap_saved(node, 0, node.saved_count()).release();
+  });
+}
+
 PyObject* get_materialize(PyObject* self, void*) {
   return PyBool_FromLong(context_of(self)->materialize);
 }
@@ -344,6 +351,8 @@ PyMethodDef context_methods[] = {
 PyGetSetDef context_attributes[] = {
     {"saved_tensors", saved_tensors, nullptr, "What save_for_backward kept.", nullptr},
     {"saved_variables", saved_tensors, nullptr, "The same, by its old name.", nullptr},
+    {"_raw_saved_tensors", raw_saved_tensors, nullptr, "The same, as objects that take hooks.",
+     nullptr},
     {"needs_input_grad", get_member<&ContextObject::needs_input_grad>,
      set_member<&ContextObject::needs_input_grad>,
      "For each argument of forward, whether its gradient is needed.", nullptr},

@@ -185,7 +185,7 @@ struct PythonSavedHooks final : autograd::SavedTensorHooks {
 
 PyObject* push_saved_hooks(PyObject*, PyObject* const* args, Py_ssize_t) {
   return guarded([&]() -> PyObject* {
-    autograd::push_saved_tensor_hooks(std::make_shared<PythonSavedHooks>(args[0], args[1]));
+    autograd::push_saved_tensor_hooks(saved_tensor_hooks(args[0], args[1]));
     return Py_NewRef(Py_None);
   });
 }
@@ -354,6 +354,10 @@ Object gradients_as_tuple(std::span<const Tensor> gradients) {
     PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), checked(wrap(gradients[i])).release());
   }
   return tuple;
+}
+
+std::shared_ptr<autograd::SavedTensorHooks> saved_tensor_hooks(PyObject* pack, PyObject* unpack) {
+  return std::make_shared<PythonSavedHooks>(pack, unpack);
 }
 
 std::shared_ptr<void> keep(PyObject* object) {

@@ -33,6 +33,15 @@ bool owns_object(const autograd::Node& node);
 /// Its object, as a new reference; takes it up again if the node owned it.
 PyObject* take_function_object(autograd::Node& node);
 
+/// Python functions as hooks of what is saved.
+std::shared_ptr<autograd::SavedTensorHooks> saved_tensor_hooks(PyObject* pack, PyObject* unpack);
+
+/// What `node` saved as number `index`, as an object that takes hooks; those from begin to end.
+Object wrap_saved(autograd::Node& node, size_t index);
+Object wrap_saved(autograd::Node& node, size_t begin, size_t end);
+constexpr size_t kNothingSaved = size_t(-1);  // an index
+
+void add_saved_tensors(PyObject* module);
 void add_hooks(PyObject* module);
 void add_functions_of_autograd(PyObject* module);
 void add_call_sites();

@@ -33,6 +33,7 @@ NB_MODULE(_C, m) {
   add_data(module);
   add_autograd(module);
   add_hooks(module);
+  add_saved_tensors(module);
   add_functions_of_autograd(module);
   add_call_sites();
   add_print(module);

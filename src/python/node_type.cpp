@@ -65,8 +65,31 @@ PyObject* integers(std::span<const int64_t> values) {
   return tuple.release();
 }
 
+std::string_view saved_name(const OpInfo& info, const OpInfo::Saved& entry) {
+  if (!entry.is_result) return info.schema.parameters[entry.index].name;
+  std::string_view name = info.schema.returns[entry.index].name;
+  return name.empty() ? "result" : name;
+}
+
+/// Entry number `k` of `.save`: a tensor or a tuple of them; if `raw`, as objects that take hooks.
+PyObject* saved_entry(OpNode& node, size_t k, bool raw) {
+  const OpInfo::Saved& entry = node.op.info->saved[k];
+  const auto& parameters = node.op.info->schema.parameters;
+  bool is_list = !entry.is_result && parameters[entry.index].type == Type::Tensors;
+  size_t begin = node.first_saved[k], end = node.first_saved[k + 1];
+  if (raw && is_list) return wrap_saved(node, begin, end).release();
+  if (raw) return wrap_saved(node, begin == end ? kNothingSaved : begin).release();
+  if (!is_list) return wrap(node.unpack_entry(k, true));
+  Object tuple = checked(PyTuple_New(Py_ssize_t(end - begin)));
+  for (size_t i = begin; i < end; ++i) {
+    PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i - begin),
+                     checked(wrap(node.unpack_at(i, true))).release());
+  }
+  return tuple.release();
+}
+
 /// What was saved under this name: "_saved_self", "_saved_result", "_saved_dim" …; null: nothing.
-PyObject* saved_attribute(const OpNode& node, std::string_view name) {
+PyObject* saved_attribute(OpNode& node, std::string_view name, bool raw) {
   const OpInfo& info = *node.op.info;
   const auto& parameters = info.schema.parameters;
   constexpr std::string_view kSizes = "_sym_sizes";
@@ -78,14 +101,9 @@ PyObject* saved_attribute(const OpNode& node, std::string_view name) {
     return integers(node.inputs[node.first_edge[i]].shape);
   }
   for (size_t k = 0; k < info.saved.size(); ++k) {
-    const OpInfo::Saved& entry = info.saved[k];
-    std::string_view saved = !entry.is_result ? parameters[entry.index].name
-                             : info.schema.returns[entry.index].name.empty()
-                                 ? std::string_view("result")
-                                 : info.schema.returns[entry.index].name;
-    if (saved == name) return wrap(node.unpack_entry(k, true));
+    if (saved_name(info, info.saved[k]) == name) return saved_entry(node, k, raw);
   }
-  for (size_t i = 0; i < parameters.size(); ++i) {
+  for (size_t i = 0; !raw && i < parameters.size(); ++i) {
     const Value& value = node.arguments[i];
     if (parameters[i].name != name) continue;
     if (value.is_number()) return wrap(value.scalar());
@@ -95,22 +113,51 @@ PyObject* saved_attribute(const OpNode& node, std::string_view name) {
   return nullptr;
 }
 
+constexpr std::string_view kPrefix = "_saved_", kRawPrefix = "_raw_saved_";
+
+/// The names in `dir(node)`: those of its class, and of what it saved.
+PyObject* names(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Object list = checked(PyObject_CallMethod((PyObject*)&PyBaseObject_Type, "__dir__", "O", self));
+    auto* node = dynamic_cast<const OpNode*>(&node_of(self));
+    if (!node) return list.release();
+    const OpInfo& info = *node->op.info;
+    auto add = [&](std::string_view prefix, std::string_view name) {
+      std::string text = std::string(prefix) + (name == "input" ? "self" : std::string(name));
+      Object item = checked(PyUnicode_FromString(text.c_str()));
+      checked(PyList_Append(list.get(), item.get()));
+    };
+    for (const OpInfo::Saved& entry : info.saved) {
+      add(kPrefix, saved_name(info, entry));
+      add(kRawPrefix, saved_name(info, entry));
+    }
+    for (size_t i = 0; i < info.schema.parameters.size(); ++i) {
+      const Value& value = node->arguments[i];
+      bool is_tensor = info.schema.parameters[i].type == Type::TensorOrScalar;
+      if ((value.is_number() && !is_tensor) || value.kind() == Value::Kind::Ints)
+        add(kPrefix, info.schema.parameters[i].name);
+    }
+    return list.release();
+  });
+}
+
 PyObject* get_attribute(PyObject* self, PyObject* name) {
   PyObject* found = PyObject_GenericGetAttr(self, name);
   if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
   const char* text = PyUnicode_AsUTF8(name);
-  constexpr std::string_view kPrefix = "_saved_";
   autograd::Node& node = node_of(self);
   if (auto* leaf = dynamic_cast<autograd::AccumulateGrad*>(&node);
       leaf && std::string_view(text) == "variable") {
     PyErr_Clear();
     return wrap(leaf->leaf());
   }
-  auto* recorded = dynamic_cast<const OpNode*>(&node);
-  if (!recorded || !std::string_view(text).starts_with(kPrefix)) return nullptr;
+  auto* recorded = dynamic_cast<OpNode*>(&node);
+  bool raw = std::string_view(text).starts_with(kRawPrefix);
+  if (!recorded || !(raw || std::string_view(text).starts_with(kPrefix))) return nullptr;
   PyErr_Clear();
   return guarded([&]() -> PyObject* {
-    PyObject* saved = saved_attribute(*recorded, text + kPrefix.size());
+    size_t prefix = raw ? kRawPrefix.size() : kPrefix.size();
+    PyObject* saved = saved_attribute(*recorded, text + prefix, raw);
     if (!saved && !PyErr_Occurred()) {
       PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", node.name().c_str(),
                    text);
@@ -149,6 +196,7 @@ PyMethodDef methods[] = {
     {"name", name, METH_NOARGS, "Name of the node, as 'MulBackward0'."},
     {"_register_hook", register_hook, METH_O, nullptr},
     {"_register_prehook", register_prehook, METH_O, nullptr},
+    {"__dir__", names, METH_NOARGS, nullptr},
     {"_sequence_nr", sequence_number, METH_NOARGS, "The order in which nodes were recorded."},
     {}};
 PyGetSetDef attributes[] = {

@@ -1153,3 +1153,78 @@ def function_dup():
     a, b = F.apply(x)
     note(a is b, a.grad_fn, a.output_nr, b.output_nr)
     (a.sum()).backward()
+
+
+def try_each(*calls):
+    for call in calls:
+        try:
+            note(call())
+        except Exception as error:
+            note(type(error), str(error))
+
+
+def saved_hooks_of_one():
+    a = leaf()
+    b = a * a
+    raw = b.grad_fn._raw_saved_self
+    note(raw.unpack() is a, b.grad_fn._saved_self is a)
+    raw.register_hooks(lambda t: (note(t), t * 2)[1], lambda t: (note("unpack"), t / 2)[1])
+    unpacked = raw.unpack()
+    note(unpacked, unpacked.is_leaf)
+    try_each(lambda: raw.register_hooks(lambda t: t, lambda t: t))
+    (unpacked * 3).sum().backward()
+    b.sum().backward()
+    note(a.grad)
+    try_each(lambda: raw.register_hooks(lambda t: t, lambda t: t), lambda: b.grad_fn._saved_self, lambda: type(raw)())
+    b.grad_fn._raw_saved_self
+
+
+def saved_hooks_of_one_refused():
+    a = leaf()
+    b = a.exp()
+    try_each(
+        lambda: b.grad_fn._raw_saved_result.register_hooks(lambda t: t.add_(1), lambda t: t),
+        lambda: (a * 2).grad_fn._raw_saved_self.register_hooks(lambda t: t, lambda t: t),
+    )
+    b = a.exp()
+    b.grad_fn._raw_saved_result.register_hooks(lambda t: 3, lambda t: None)
+    b.sum().backward()
+
+
+def saved_hooks_of_one_in_a_function():
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x, None)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            note(ctx.saved_tensors)
+            return g
+
+    a = leaf()
+    b = F.apply(a)
+    first, second = b.grad_fn._raw_saved_tensors
+    first.register_hooks(lambda t: t * 2, lambda t: t)
+    try_each(lambda: second.register_hooks(lambda t: t, lambda t: t))
+    b.sum().backward()
+    try_each(lambda: b.grad_fn._raw_saved_tensors)
+
+
+def saved_names():
+    a = leaf()
+    index = torch.tensor([0, 1])
+    for b in (a * 2, a.exp(), a[index], a.sum(), torch.stack([a, a])):
+        note(sorted(name for name in dir(b.grad_fn) if "saved_" in name and "sizes" not in name))
+    note(a[index].grad_fn._saved_indices, len(a[index].grad_fn._raw_saved_indices))
+
+
+def saved_leaf_stays_a_leaf():
+    a = leaf()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        b = a * a
+    saved = b.grad_fn._saved_self
+    note(saved is a, saved.is_leaf, saved.grad_fn, saved.requires_grad)
+    (saved * 3).sum().backward()
+    return a.grad, saved.grad

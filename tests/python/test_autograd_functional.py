@@ -23,6 +23,16 @@ class Wrong(torch.autograd.Function):
     def backward(ctx, grad):
         return grad * 3
 
+class Unsteady(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        calls.append(grad)
+        return grad * 2 + 1e-9 * len(calls)
+
 def checkpointed(function, reentrant, **options):
     leaf = torch.arange(3.0, requires_grad=True)
     out = checkpoint(function, leaf, use_reentrant=reentrant, **options)
@@ -89,6 +99,31 @@ gradcheck(lambda x, y: (x * y, x + y), (d(2), d(2)))
 gradcheck(lambda x, k: x * k, (d(2), 3))
 gradcheck(lambda x: x * 2, (d(1).detach().requires_grad_().expand(2),))
 gradgradcheck(lambda x: x.sin() * x, (d(2),))
+jvp(lambda x: x * 2, x, y, create_graph=True, strict=True)
+hessian(lambda x, y: (x * x).sum(), (x, y), strict=True)
+hessian(lambda x: torch.ones(3), x, strict=True)
+hvp(lambda x: x.sum(), x, y, strict=True)
+hvp(lambda x, y: (x * x).sum(), (x, y), (y, x), strict=True)
+hvp(lambda x: (x * x).sum(), x, y, strict=True, create_graph=True)
+hvp(lambda x: (x * x).sum(), x, y, create_graph=True)
+hvp(cube, x, y, create_graph=True)
+hvp(cube, x, (y, x))
+vhp(lambda x: (x * x).sum(), x, y, strict=True, create_graph=True)
+vhp(lambda x, y: (x * x).sum(), (x, y), (y, x), strict=True)
+vhp(lambda x: torch.ones(3), x, y, strict=True)
+jacobian(cube, x, vectorize=True)
+jacobian(cube, x, vectorize=True, strict=True)
+jacobian(cube, x, strategy="forward-mode", strict=True)
+jacobian(cube, x, strategy="forward-mode", create_graph=True, vectorize=True)
+jacobian(cube, x, strategy="sideways")
+hessian(cube, x, outer_jacobian_strategy="sideways")
+gradcheck(lambda x, y: (x * y, x.exp()), (d(3), d(3)), fast_mode=True)
+gradcheck(Wrong.apply, (d(2),), fast_mode=True, raise_exception=False)
+gradcheck(lambda x: x.sin(), (d(2),), check_grad_dtypes=True, masked=True)
+gradcheck(lambda x: x.sin(), (d(2),), check_batched_forward_grad=True)
+gradcheck(Unsteady.apply, (d(2),), fast_mode=True)
+gradcheck(Unsteady.apply, (d(2),), nondet_tol=1e-5, raise_exception=False)
+gradgradcheck(lambda x: x.sin() * x, (d(2),), fast_mode=True)
 checkpointed(lambda a: (a * 2).sin(), True)
 checkpointed(lambda a: (a * 2).sin(), False)
 checkpointed(changing, False)
@@ -114,7 +149,7 @@ def outcome(library, expression):
             text = repr(eval(expression, names))
         except Exception as error:  # the error is the result
             text = f"{type(error).__name__}: {error}"
-    text = text.split("\n\nTip:")[0].replace("rushlight", "torch")
+    text = text.split("\n\nTip:")[0].split("\n\nNOTE:")[0].replace("rushlight", "torch")
     return re.sub(r"grad_fn=<\w+>", "grad_fn", text).strip()
 
 

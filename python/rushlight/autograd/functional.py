@@ -75,24 +75,34 @@ def _filled(grads, references, strict, create_graph, stage):
     return tuple(filled)
 
 
+_STRICT = " This is not allowed in strict mode"
+_OF_JACOBIAN = "The jacobian of the user-provided function is independent of input {}." + _STRICT
+_OF_HESSIAN = "The hessian of the user-provided function is independent of input {}." + _STRICT
+_WITH_GRAPH = " when create_graph=True."
 _INDEPENDENT = {
-    "back": "The output of the user-provided function is independent of input {}. This is not allowed in strict mode.",
-    "back_trick": "The gradient with respect to the input is independent of entry {} in the grad_outputs when using "
-    "the double backward trick to compute forward mode gradients. This is not allowed in strict mode.",
-    "double_back": "The jacobian of the user-provided function is independent of input {}. This is not allowed in "
-    "strict mode when create_graph=True.",
-    "double_back_trick": "The hessian of the user-provided function is independent of input {}. This is not allowed "
-    "in strict mode when create_graph=True.",
-    "inner": "Output 0 of the user-provided function is independent of input {}. This is not allowed in strict mode.",
-    "double_inner": "While computing the hessian, found that the jacobian of the user-provided function with respect "
-    "to input {} is independent of the input. This is not allowed in strict mode. You should ensure that your function "
-    "is twice differentiable and that the jacobian depends on the inputs (this would be violated by a linear function "
-    "for example).",
-    "double_hessian": "The hessian of the user-provided function is independent of input {}. This is not allowed in "
-    "strict mode when create_graph=True.",
-    "hessian": "The hessian of the user-provided function is independent of input {}. This is not allowed in strict "
-    "mode.",
+    "back": "The output of the user-provided function is independent of input {}." + _STRICT + ".",
+    "double_back": _OF_JACOBIAN + _WITH_GRAPH,
+    "back_trick": "The gradient with respect to the input is independent of entry {} in the grad_outputs when using the "
+    "double backward trick to compute forward mode gradients." + _STRICT + ".",
+    "double_back_trick": _OF_JACOBIAN + _WITH_GRAPH,
+    "hessian": _OF_JACOBIAN + ".",
+    "double_hessian": _OF_HESSIAN + _WITH_GRAPH,
+    "hessian_trick": "The hessian of the user-provided function is independent of entry {} in the grad_jacobian."
+    + _STRICT
+    + " as it prevents from using the double backward trick to replace forward mode AD.",
+    "double_hessian_trick": _OF_HESSIAN + _WITH_GRAPH,
 }
+
+
+def _check_jacobian(jacobian, strict):
+    for i, each in enumerate(jacobian):
+        if strict and not each.requires_grad:
+            raise RuntimeError(
+                f"While computing the hessian, found that the jacobian of the user-provided function with respect to "
+                f"input {i} is independent of the input. This is not allowed in strict mode. You should ensure that "
+                "your function is twice differentiable and that the jacobian depends on the inputs (this would be "
+                "violated by a linear function for example)."
+            )
 
 
 def _vector(v, references, function, message):
@@ -102,6 +112,8 @@ def _vector(v, references, function, message):
             raise RuntimeError(message)
         return tuple(reference.new_ones(reference.shape) for reference in references)
     _, values = _tuple(v, "v", function)
+    if len(references) == 1 and len(values) != 1:
+        raise RuntimeError("The given v should contain a single Tensor.")
     if len(values) != len(references):
         raise RuntimeError(f"v is a tuple of invalid length: should be {len(references)} but got {len(values)}.")
     for i, (value, reference) in enumerate(zip(values, references, strict=False)):
@@ -164,6 +176,13 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
                              'has more outputs than inputs, "forward-mode" tends to be more performant. Otherwise, '
                              'prefer to use "reverse-mode".')  # fmt: skip
     if strategy == "forward-mode":
+        for name, given in (("create_graph", create_graph), ("strict", strict)):
+            if given:
+                kind = NotImplementedError if name == "create_graph" else RuntimeError
+                raise kind(
+                    f'torch.autograd.functional.jacobian: `{name}=True` and `strategy="forward-mode"` are not supported '
+                    f'together (yet). Please either set `{name}=False` or `strategy="reverse-mode"`.'
+                )
         raise NotImplementedError('jacobian: strategy="forward-mode" is not available; use "reverse-mode"')
     if vectorize and strict:
         raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
@@ -206,58 +225,69 @@ def _rows(index, output, inputs, create_graph, strict):
     )
 
 
-def _scalar(outputs, is_tuple, function):
-    if is_tuple or not isinstance(outputs, Tensor):
+def _scalar(outputs, is_tuple, function, strict):
+    """The one number among what the user's function returned."""
+    _check_outputs(outputs, strict)
+    if is_tuple:
         raise RuntimeError(f"The function given to {function} should return a single Tensor")
-    if outputs.numel() != 1:
+    if outputs[0].numel() != 1:
         raise RuntimeError(f"The Tensor returned by the function given to {function} should contain a single element")
-    return outputs.reshape(())
+    return outputs[0].reshape(())
+
+
+def _gradient(output, inputs, strict=False):
+    """The gradient, to be differentiated again."""
+    grads = _gradients((output,), inputs, (output.new_ones(()),), True)
+    return _filled(grads, inputs, strict, False, "back")
 
 
 def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
     """The second derivatives of a function that returns one number; tuples by input, then by input."""
     inputs_tuple, inputs = _tuple(inputs, "inputs", "hessian")
+    if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
 
     def gradient(*given):
         is_tuple, outputs = _tuple(func(*given), "outputs of the user-provided function", "hessian")
-        output = _scalar(outputs[0], is_tuple, "hessian")
-        _check_outputs((output,), strict)
-        grads = _gradients((output,), given, (output.new_ones(()),), True)
-        return _filled(grads, given, strict, True, "inner")
+        grads = _gradient(_scalar(outputs, is_tuple, "hessian", strict), given)
+        _check_jacobian(grads, strict)
+        return grads
 
     result = jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
     return _unwrap(tuple(_unwrap(row, inputs_tuple) for row in result), inputs_tuple)
 
 
+def _hessian_product(function, func, inputs, v, create_graph, strict):
+    """(func's number, its gradient, the inputs, the vector, whether the inputs were a tuple)"""
+    inputs_tuple, inputs = _tuple(inputs, "inputs", function)
+    inputs = _prepared(inputs, create_graph)
+    message = (
+        "The vector v can only be None if the input to the user-provided function is a single Tensor with a single "
+        "element."
+    )
+    v = _vector(v, inputs, function, message)
+    is_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", function)
+    gradient = _gradient(_scalar(outputs, is_tuple, function, strict), inputs, strict)
+    _check_jacobian(gradient, strict)
+    return outputs[0], gradient, inputs, v, inputs_tuple
+
+
 def vhp(func, inputs, v=None, create_graph=False, strict=False):
     """(func(inputs), vᵀ·H) for a function that returns one number."""
     with enable_grad():
-        inputs_tuple, inputs = _tuple(inputs, "inputs", "vhp")
-        inputs = _prepared(inputs, create_graph)
-        message = "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
-        v = _vector(v, inputs, "vhp", message)
-        is_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "vhp")
-        output = _scalar(outputs[0], is_tuple, "vhp")
-        _check_outputs((output,), strict)
-        grads = _gradients((output,), inputs, (output.new_ones(()),), True)
-        grads = _filled(grads, inputs, strict, True, "inner")
-        products = _gradients(grads, inputs, v, create_graph, retain=create_graph)
+        output, gradient, inputs, v, is_tuple = _hessian_product("vhp", func, inputs, v, create_graph, strict)
+        products = _gradients(gradient, inputs, v, create_graph, retain=create_graph)
         products = _filled(products, inputs, strict, create_graph, "hessian")
-    return outputs[0] if create_graph else outputs[0].detach(), _unwrap(_returned(products, create_graph), inputs_tuple)
+    return output if create_graph else output.detach(), _unwrap(_returned(products, create_graph), is_tuple)
 
 
 def hvp(func, inputs, v=None, create_graph=False, strict=False):
-    """(func(inputs), H·v) for a function that returns one number; the Hessian is symmetric, so it equals vhp's."""
+    """(func(inputs), H·v) for a function that returns one number, by three backward passes; vhp needs two."""
     with enable_grad():
-        inputs_tuple, inputs = _tuple(inputs, "inputs", "hvp")
-        inputs = _prepared(inputs, create_graph)
-        message = "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
-        v = _vector(v, inputs, "hvp", message)
-        is_tuple, outputs = _tuple(func(*inputs), "outputs of the user-provided function", "hvp")
-        output = _scalar(outputs[0], is_tuple, "hvp")
-        _check_outputs((output,), strict)
-        weight = output.new_ones(()).requires_grad_()
-        grads = _filled(_gradients((output,), inputs, (weight,), True), inputs, strict, True, "inner")
-        products = _gradients(grads, inputs, v, create_graph, retain=create_graph)
-        products = _filled(products, inputs, strict, create_graph, "hessian")
-    return outputs[0] if create_graph else outputs[0].detach(), _unwrap(_returned(products, create_graph), inputs_tuple)
+        output, gradient, inputs, v, is_tuple = _hessian_product("hvp", func, inputs, v, create_graph, strict)
+        # uᵀ·H is linear in u, so its gradient by u, weighted by v, is H·v.
+        weights = tuple(each.new_zeros(each.shape).requires_grad_() for each in inputs)
+        products = _filled(_gradients(gradient, inputs, weights, True), inputs, False, True, "hessian")
+        products = _gradients(products, weights, v, create_graph, retain=create_graph)
+        products = _filled(products, inputs, strict, create_graph, "hessian_trick")
+    return output if create_graph else output.detach(), _unwrap(_returned(products, create_graph), is_tuple)

@@ -123,23 +123,78 @@ def _unit(output, column):
     return weight.reshape(output.shape)
 
 
+_NOT_REENTRANT = (
+    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
+    "values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was {}."
+)
+
+
 def _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol):
     for i, output in enumerate(outputs):
         analytical = _analytical(output, differentiated, _unit)
         again = _analytical(output, differentiated, _unit)
         for exact, repeated in zip(analytical, again, strict=True):
             if exact.numel() and (exact - repeated).abs().max().item() > nondet_tol:
-                raise GradcheckError(
-                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
-                    "gives different values, although analytical gradient matches numerical gradient."
-                    f"The tolerance for nondeterminism was {nondet_tol}."
-                )
+                raise GradcheckError(_NOT_REENTRANT.format(nondet_tol))
         for j, exact in enumerate(analytical):
             approximate = numerical[j][i].to(exact.dtype)
             if not exact.allclose(approximate, rtol, atol):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {i} with respect to input {j},\n"
                     f"numerical:{numerical[j][i]}\nanalytical:{exact}\n"
+                )
+
+
+_MULTIPLIED = "backward not multiplied by grad_output"
+
+
+def _check_multiplied(outputs, differentiated):
+    """Backward of zeros must give zeros."""
+    weights = [each.new_zeros(each.shape) for each in outputs]
+    grads = _grad_of(outputs, differentiated, weights, retain_graph=True, allow_unused=True)
+    if any(grad is not None and grad.numel() and grad.ne(0).any().item() for grad in grads):
+        raise GradcheckError(_MULTIPLIED)
+
+
+def _random_like(tensor):
+    """A random direction of length 1."""
+    direction = _C._functions["rand"](tuple(tensor.shape), dtype=_C.float64)
+    length = direction.norm().item() if direction.numel() else 1.0
+    return direction / length
+
+
+def _moved(function, inputs, input, by, outputs):
+    data, before = input.data, input.detach().clone()
+    data.add_(by.to(data.dtype))
+    with no_grad():
+        values = [each.detach().clone() for each in _selected(function(*inputs), outputs)]
+    data.copy_(before)
+    return values
+
+
+def _compare_fast(function, inputs, differentiated, outputs, eps, rtol, atol, nondet_tol):
+    """vᵀ·J·u for random u and v: by a difference along u, and by backward of v."""
+    weights = [_random_like(each) for each in outputs]
+    for j, input in enumerate(differentiated):
+        along = _random_like(input)
+        high = _moved(function, inputs, input, along * eps, outputs)
+        low = _moved(function, inputs, input, along * -eps, outputs)
+        for i, (output, weight) in enumerate(zip(outputs, weights, strict=True)):
+            exact, again = (
+                _grad_of(output, input, weight.to(output.dtype), retain_graph=True, allow_unused=True)[0]
+                for _ in range(2)
+            )
+            if exact is not None and exact.numel() and (exact - again).abs().max().item() > nondet_tol:
+                raise GradcheckError(_NOT_REENTRANT.format(nondet_tol))
+            analytical = 0.0 if exact is None else (exact.double() * along).sum().item()
+            numerical = ((high[i] - low[i]).double() * weight).sum().item() / (2 * eps)
+            bound = atol * weight.sum().item() * along.sum().item() + rtol * abs(numerical)
+            if not abs(analytical - numerical) <= bound:
+                _compare(_numerical(function, inputs, differentiated, outputs, eps), outputs, differentiated, rtol, atol,
+                         nondet_tol)  # fmt: skip
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {i} with respect to input {j},\nalong a random direction: "
+                    f"numerical:{numerical}\nanalytical:{analytical}\n"
                 )
 
 
@@ -173,7 +228,7 @@ def _check_undefined(function, inputs, differentiated):
             )
 
 
-def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad):
+def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode):
     inputs = _as_tuple(inputs)
     differentiated = _checked_inputs(inputs)
     with enable_grad():
@@ -184,8 +239,12 @@ def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad):
     if not outputs:
         _check_zero(function, inputs, differentiated, made, eps)
         return
-    numerical = _numerical(function, inputs, differentiated, outputs, eps)
-    _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol)
+    if fast_mode:
+        _compare_fast(function, inputs, differentiated, outputs, eps, rtol, atol, nondet_tol)
+    else:
+        numerical = _numerical(function, inputs, differentiated, outputs, eps)
+        _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol)
+    _check_multiplied(outputs, differentiated)
     if check_undefined_grad:
         _check_undefined(function, inputs, differentiated)
 
@@ -226,9 +285,12 @@ def gradcheck(
 ):
     """Whether backward of `func` at `inputs` agrees with central differences, elementwise within `atol` and `rtol`.
 
-    Raises GradcheckError where it does not, unless `raise_exception` is False. Use float64 inputs. `fast_mode` is
-    accepted; the check is always of every element.
+    Raises GradcheckError where it does not, unless `raise_exception` is False. Use float64 inputs. `fast_mode` compares
+    along one random direction instead of all. Gradients must have their input's dtype with or without
+    `check_grad_dtypes`; `masked` is about sparse tensors, which there are none of.
     """
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
     _refuse(
         check_batched_grad=check_batched_grad,
         check_batched_forward_grad=check_batched_forward_grad,
@@ -237,7 +299,7 @@ def gradcheck(
     if not check_backward_ad:
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     try:
-        _run(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad)
+        _run(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode)
     except GradcheckError:
         if raise_exception:
             raise
@@ -299,4 +361,5 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
+        fast_mode=fast_mode,
     )
