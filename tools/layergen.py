@@ -26,10 +26,15 @@ class Layer:
         spelled, _, parameters = head.partition("(")
         if spelled != name:
             raise SystemExit(f"layergen: layer::{name} has the schema of layer::{spelled}")
-        self.parameters = [opgen.Parameter(p) for p in opgen.split(parameters) if p != "*"]
+        self.parameters = opgen.parse_parameters(parameters)
         self.doc = opgen.literal(body, "doc")
-        tensors = opgen.literal(body, "tensors")
-        self.tensors = [t for t in tensors.split(", ") if t]
+        self.file = opgen.literal(body, "file")
+        self.inputs = opgen.parse_parameters(opgen.literal(body, "inputs") or "Tensor input")
+        self.tensors, self.hidden = (
+            [t for t in opgen.literal(body, f).split(", ") if t] for f in ("tensors", "hidden")
+        )
+        self.resets = re.search(r"\.reset =", body) is not None
+        self.ignores_arguments = ".ignores_arguments = true" in body
 
     def constructor(self, with_defaults):
         return f"{self.name}({', '.join(p.declaration(with_defaults) for p in self.parameters)})"
@@ -56,38 +61,36 @@ class Layer:
         )
 
 
+def layers_of(files):
+    """The entries of the layer table in the files."""
+    return [Layer(*entry) for path in sorted(files) for entry in ENTRY.findall(path.read_text())]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("sources", type=pathlib.Path, nargs="*")
     options = parser.parse_args()
-    layers = [Layer(*entry) for path in sorted(options.sources) for entry in ENTRY.findall(path.read_text())]
-    layers_by_name = sorted(layers, key=lambda layer: layer.name)
+    layers_by_name = sorted(layers_of(options.sources), key=lambda layer: layer.name)
     note = "// Derived by tools/layergen.py from the layer table: do not edit.\n"
     names = "\n".join(f"extern const LayerEntry {layer.name};" for layer in layers_by_name)
-    write(
+    opgen.write(
         options.output / "layer_names.h",
         f"#pragma once\n{note}\nnamespace rushlight::nn {{\nstruct LayerEntry;\nnamespace layer {{\n{names}\n}}\n}}\n",
     )
     classes = "\n".join(layer.declaration() for layer in layers_by_name)
-    write(
+    opgen.write(
         options.output / "layers.h",
         f"#pragma once\n{note}\n#include <rushlight/nn/layer.h>\n\nnamespace rushlight::nn {{\n\n{classes}\n}}\n",
     )
     bodies = "\n".join(layer.definition() for layer in layers_by_name)
     entries = ",\n    ".join(f"&layer::{layer.name}" for layer in layers_by_name)
-    write(
+    opgen.write(
         options.output / "layers.cpp",
         f'{note}\n#include <rushlight/nn/layers.h>\n\n#include "nn/layer_table.h"\n\n'
         f"namespace rushlight::nn {{\n\n{bodies}\n"
         f"std::span<const LayerEntry* const> all_layers() {{\n  static constexpr const LayerEntry* kLayers[] = {{\n    {entries}}};\n  return kLayers;\n}}\n\n}}\n",
     )
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -77,10 +77,12 @@ def split(text):
 
 
 class Parameter:
-    def __init__(self, text):
+    def __init__(self, text, keyword_only=False):
         declaration, _, self.default = text.partition("=")
         kind, self.name = declaration.rsplit(" ", 1)
         kind = re.sub(r"\(a!?\)", "", kind)
+        self.schema_type = kind
+        self.keyword_only = keyword_only
         kind = re.sub(r"\[\d+\]", "[]", kind).replace("?[]", "[]")
         self.optional = kind.endswith("?")
         self.kind = kind.rstrip("?")
@@ -108,6 +110,13 @@ class Parameter:
         return " = " + {"True": "true", "False": "false"}.get(value, value)
 
 
+def parse_parameters(text):
+    """The parameters of a schema; those after `*` are given by name alone."""
+    parts = split(text)
+    star = parts.index("*") if "*" in parts else len(parts)
+    return [Parameter(part, i > star) for i, part in enumerate(parts) if part != "*"]
+
+
 class Entry:
     def __init__(self, identifier, body):
         self.identifier = identifier
@@ -119,7 +128,7 @@ class Entry:
             raise SystemExit(f"opgen: op::{identifier}: no schema that ends in ') -> type'")
         name, _, parameters = head.partition("(")
         self.name = name.split(".")[0]
-        self.parameters = [Parameter(p) for p in split(parameters) if p != "*"]
+        self.parameters = parse_parameters(parameters)
         self.result = re.sub(r"\(a!?\)", "", result)
         expected = name.replace(".", "_")
         expected = RENAMED.get(expected, expected)
@@ -244,18 +253,27 @@ def bodies(entries):
     return text + "}  // namespace rushlight\n"
 
 
+def entries_of(files):
+    """The entries of the op table in the files."""
+    return [Entry(*found) for file in sorted(files) for found in ENTRY.findall(file.read_text())]
+
+
+def write(path, text):
+    """Writes a file whose text has changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("files", type=pathlib.Path, nargs="+")
     arguments = parser.parse_args()
-    entries = [Entry(*found) for file in sorted(arguments.files) for found in ENTRY.findall(file.read_text())]
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    entries = entries_of(arguments.files)
     made = {"op_names.h": names, "ops.h": header, "ops_methods.inc": methods, "ops.cpp": bodies}
     for name, make in made.items():
-        path, text = arguments.output / name, make(entries)
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+        write(arguments.output / name, make(entries))
 
 
 if __name__ == "__main__":

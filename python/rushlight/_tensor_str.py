@@ -6,7 +6,9 @@ from typing import Any
 from rushlight import _C
 
 
-def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
+def set_printoptions(
+    precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None
+) -> None:
     """Changes how tensors are shown.
 
     precision: digits after the point (4). threshold: tensors of more elements are summarised (1000). edgeitems: how
@@ -24,7 +26,7 @@ def get_printoptions() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def printoptions(**kwargs):
+def printoptions(**kwargs) -> Any:
     """set_printoptions for the length of a `with` block."""
     before = get_printoptions()
     set_printoptions(**kwargs)

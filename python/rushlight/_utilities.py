@@ -1,5 +1,7 @@
 """Small functions of the torch namespace that are no operations."""
 
+from typing import Any
+
 from rushlight import _C
 from rushlight._C import Tensor
 
@@ -63,12 +65,12 @@ def is_nonzero(input) -> bool:
     return bool(input)
 
 
-def result_type(tensor1, tensor2):
+def result_type(tensor1, tensor2) -> _C.dtype:
     """The dtype that an operation over both gives."""
     return _C._result_type(tensor1, tensor2)
 
 
-def promote_types(type1, type2):
+def promote_types(type1, type2) -> _C.dtype:
     """The smallest dtype that both convert to."""
     return _C._promote_types(type1, type2)
 
@@ -79,7 +81,7 @@ def can_cast(from_, to) -> bool:
     return ranks[0] <= ranks[1]
 
 
-def broadcast_shapes(*shapes):
+def broadcast_shapes(*shapes) -> _C.Size:
     """The shape to which all shapes broadcast."""
     result: list = []
     for shape in shapes:
@@ -103,7 +105,7 @@ class finfo:
         _C.float64: (64, 53, 1024, -1022),
     }
 
-    def __init__(self, type=None):
+    def __init__(self, type=None) -> None:
         type = type or _C.get_default_dtype()
         if type not in self._FORMATS:
             raise TypeError(
@@ -132,7 +134,7 @@ class finfo:
 class iinfo:
     """Limits of an integer dtype."""
 
-    def __init__(self, type):
+    def __init__(self, type) -> None:
         if type.is_floating_point or type is _C.bool:
             raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
         self.bits = 8 * type.itemsize
@@ -159,7 +161,7 @@ def set_default_dtype(d) -> None:
 __all__.append("set_default_dtype")
 
 
-def get_default_device():
+def get_default_device() -> _C.device:
     """Where new tensors are made: the CPU."""
     return _C.device("cpu")
 
@@ -210,6 +212,6 @@ def typename(obj) -> str:
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def compile(model=None, **options):
+def compile(model=None, **options) -> Any:
     """The model itself: operations run eagerly, without a compiler."""
     return model if model is not None else lambda function: function

@@ -1,12 +1,14 @@
 """Accelerators: there is none."""
 
+from typing import Any
+
 
 def is_available() -> bool:
     """Never."""
     return False
 
 
-def current_accelerator(check_available: bool = False):
+def current_accelerator(check_available: bool = False) -> Any:
     """None: there is no accelerator."""
     return None  # noqa: RET501
 

@@ -1,9 +1,12 @@
 """Functions whose Python form takes more kinds of arguments than their operation."""
 
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 
 
-def tensordot(a, b, dims=2, out=None):
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
     """Sums products over `dims`: the last of `a` with the first of `b`, or two lists of dims (RuntimeError if they
     do not fit)."""
     if isinstance(dims, _C.Tensor):
@@ -19,10 +22,10 @@ def tensordot(a, b, dims=2, out=None):
     return result if out is None else out.copy_(result)
 
 
-def nonzero(input, *, out=None, as_tuple=False):
+def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
     """The indices of the elements that differ from zero: a row for each, or with `as_tuple` a tensor for each dim."""
     if as_tuple:
-        return _C._functions["nonzero_numpy"](input)
+        return _C._functions["_nonzero_numpy"](input)
     result = _nonzero(input)
     return result if out is None else out.resize_(result.shape).copy_(result)
 

@@ -1,9 +1,9 @@
 """The default stream of random numbers."""
 
-from rushlight._C import Tensor, default_generator
+from rushlight._C import Generator, Tensor, default_generator
 
 
-def manual_seed(seed):
+def manual_seed(seed: int) -> Generator:
     """Restarts the default stream and returns its generator. `seed` is any 64-bit integer."""
     return default_generator.manual_seed(int(seed))
 
@@ -31,12 +31,12 @@ def set_rng_state(new_state: Tensor) -> None:
 class fork_rng:
     """Restores the default stream at the end of a `with` block."""
 
-    def __init__(self, devices=None, enabled=True, **kwargs):
+    def __init__(self, devices=None, enabled=True, **kwargs) -> None:
         self.enabled = enabled
 
     def __enter__(self):
         self.state = get_rng_state() if self.enabled else None
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         if self.enabled:
             set_rng_state(self.state)

@@ -238,7 +238,7 @@ int find_keyword(const Overload& overload, PyObject* given) {
 /// Keywords that every suitable operation takes without saying so in its schema.
 bool take_generic_keyword(const Overload& overload, PyObject* name, PyObject* value, Bound& bound) {
   auto is = [&](const char* text) { return PyUnicode_CompareWithASCIIString(name, text) == 0; };
-  if (is("out") && !overload.op->info->schema.mutates) {
+  if (is("out") && overload.takes_out) {
     if (value != Py_None) bound.out = value;
     return true;
   }

@@ -1,5 +1,6 @@
 // The function and method objects of the operations, and the tables that name them.
 
+#include <algorithm>
 #include <deque>
 #include <map>
 
@@ -151,6 +152,13 @@ PyType_Spec method_spec = {"rushlight._C.OperationMethod", sizeof(FunctionObject
                                Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                            method_slots};
 
+/// Functions that make new tensors can put them into those of the caller.
+bool takes_out(const Schema& schema) {
+  if (schema.mutates || schema.is_view || schema.returns.empty()) return false;
+  return std::ranges::all_of(schema.returns,
+                             [](const Return& result) { return result.type == Type::Tensor; });
+}
+
 Overload make_overload(const Op& op, bool is_method) {
   Overload overload{&op, {}};
   const Schema& schema = op.info->schema;
@@ -182,23 +190,28 @@ Overload make_overload(const Op& op, bool is_method) {
   return overload;
 }
 
-void add_to(std::map<std::string, Callable, std::less<>>& table, std::string name, const Op& op,
-            bool in_place, bool is_method) {
+Callable& add_to(std::map<std::string, Callable, std::less<>>& table, std::string name,
+                 const Op& op, bool in_place, bool is_method) {
   Callable& callable = table[name];
   callable.name = std::move(name);
   callable.in_place = in_place;
   callable.is_method = is_method;
   callable.overloads.push_back(make_overload(op, is_method));
+  return callable;
 }
 
 void fill_tables() {
   for (const Op* op : all_ops()) {
     const OpInfo& info = *op->info;
     std::string name(info.schema.name);
-    if (info.is_function) add_to(g_functions, name, *op, false, false);
+    if (info.is_function) {
+      Callable& function = add_to(g_functions, name, *op, false, false);
+      function.overloads.back().takes_out = takes_out(info.schema);
+    }
     if (info.is_method) add_to(g_methods, name, *op, false, true);
     if (info.is_nn) add_to(g_nn_functions, name, *op, false, false);
-    if (info.is_private) add_to(g_functions, name, *op, false, false);
+    // Out of the torch namespace, whatever its entry is called.
+    if (info.is_private) add_to(g_functions, name[0] == '_' ? name : "_" + name, *op, false, false);
     if (!info.in_place) continue;
     if (info.is_function) add_to(g_functions, info.in_place_name, *op, true, false);
     if (info.is_method) add_to(g_methods, info.in_place_name, *op, true, true);

@@ -1,5 +1,7 @@
 """Gradients: backward over what was recorded."""
 
+from typing import Any
+
 from rushlight._C import Tensor, _backward, _grad
 from rushlight.autograd import anomaly_mode, function, graph  # noqa: F401
 from rushlight.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: F401
@@ -13,6 +15,25 @@ from rushlight.autograd.grad_mode import (  # noqa: F401
 )
 from rushlight.autograd.graph import GradientEdge
 from rushlight.autograd.variable import Variable  # noqa: F401
+
+__all__ = [
+    "Function",
+    "Variable",
+    "anomaly_mode",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "function",
+    "grad",
+    "grad_mode",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "set_multithreading_enabled",
+    "variable",
+]
 
 
 def _as_tuple(value):
@@ -28,7 +49,14 @@ def _gradients(given, count):
     return gradients
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
     """Adds the gradients of `tensors`, weighted by `grad_tensors`, to the grad of leaves (or `inputs`)."""
     if grad_variables is not None:
         import warnings
@@ -49,15 +77,15 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
 
 
 def grad(
-    outputs,
-    inputs,
-    grad_outputs=None,
-    retain_graph=None,
-    create_graph=False,
-    allow_unused=None,
-    is_grads_batched=False,
-    materialize_grads=False,
-):
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
     """The gradients of `outputs`, weighted by `grad_outputs`, with respect to `inputs`: a tuple.
 
     An input that was not used raises RuntimeError, unless `allow_unused` (None stands for its gradient)

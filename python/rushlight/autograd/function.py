@@ -1,6 +1,7 @@
 """Function: an operation whose backward the user defines."""
 
 import functools
+from typing import Any
 
 from rushlight._C import (
     BackwardCFunction,
@@ -32,7 +33,7 @@ def _bind_default_args(forward, args, kwargs):
 class FunctionMeta(type):
     """Gives each Function the class of its nodes, `<name>Backward`."""
 
-    def __init__(cls, name, bases, attrs):
+    def __init__(cls, name, bases, attrs) -> None:
         super().__init__(name, bases, attrs)
         cls._backward_cls = _make_backward_class(name + "Backward", cls)
 
@@ -59,7 +60,7 @@ class Function(_FunctionBase, metaclass=FunctionMeta):
 
     generate_vmap_rule = False
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         super().__init__()
 
     def __call__(self, *args, **kwargs):
@@ -70,17 +71,17 @@ class Function(_FunctionBase, metaclass=FunctionMeta):
         )
 
     @staticmethod
-    def forward(*args, **kwargs):
+    def forward(*args, **kwargs) -> Any:
         """Computes the results."""
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs, output) -> Any:
         """Keeps in `ctx` what backward needs, if forward takes no ctx."""
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
-    def backward(ctx, *grad_outputs):
+    def backward(ctx, *grad_outputs) -> Any:
         """The gradients of forward's arguments, from those of its results."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function to use it "
@@ -88,12 +89,12 @@ class Function(_FunctionBase, metaclass=FunctionMeta):
         )
 
     @staticmethod
-    def vjp(ctx, *grad_outputs):
+    def vjp(ctx, *grad_outputs) -> Any:
         """Another name of backward."""
         return Function.backward(ctx, *grad_outputs)
 
     @staticmethod
-    def jvp(ctx, *grad_inputs):
+    def jvp(ctx, *grad_inputs) -> Any:
         """Forward mode is not available."""
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
@@ -107,18 +108,18 @@ class _Once(Function):
     """Passes tensors on, and refuses to be differentiated."""
 
     @staticmethod
-    def forward(ctx, *tensors):
+    def forward(ctx, *tensors) -> Any:
         return tuple(tensor.detach() for tensor in tensors)
 
     @staticmethod
-    def backward(ctx, *grads):
+    def backward(ctx, *grads) -> Any:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
 
 _Once._backward_cls = _make_backward_class("Error", _Once)
 
 
-def once_differentiable(fn):
+def once_differentiable(fn) -> Any:
     """Decorates a backward that can't be differentiated itself: trying to is then an error."""
 
     @functools.wraps(fn)
@@ -141,7 +142,7 @@ def once_differentiable(fn):
 class InplaceFunction(Function):
     """Function, under the name it had for in-place operations."""
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace=False) -> None:
         super().__init__()
         self.inplace = inplace
 

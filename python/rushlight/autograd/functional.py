@@ -1,5 +1,7 @@
 """Derivatives of Python functions of tensors: jacobian, hessian, and their products with vectors."""
 
+from typing import Any
+
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.autograd import grad as _grad_of
@@ -127,7 +129,7 @@ def _unwrap(results, is_tuple):
     return results if is_tuple else results[0]
 
 
-def vjp(func, inputs, v=None, create_graph=False, strict=False):
+def vjp(func, inputs, v=None, create_graph=False, strict=False) -> Any:
     """(func(inputs), vᵀ·J): the vector `v`, of the outputs' shape, times the Jacobian."""
     with enable_grad():
         inputs_tuple, inputs = _tuple(inputs, "inputs", "vjp")
@@ -149,7 +151,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
     )
 
 
-def jvp(func, inputs, v=None, create_graph=False, strict=False):
+def jvp(func, inputs, v=None, create_graph=False, strict=False) -> Any:
     """(func(inputs), J·v): the Jacobian times the vector `v`, of the inputs' shape, by two backward passes."""
     with enable_grad():
         inputs_tuple, inputs = _tuple(inputs, "inputs", "jvp")
@@ -169,7 +171,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
     )
 
 
-def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode") -> Any:
     """d func(inputs) / d inputs: a Tensor of shape output + input, or tuples of them, by output, then by input."""
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function '
@@ -241,7 +243,9 @@ def _gradient(output, inputs, strict=False):
     return _filled(grads, inputs, strict, False, "back")
 
 
-def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
+def hessian(
+    func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"
+) -> Any:
     """The second derivatives of a function that returns one number; tuples by input, then by input."""
     inputs_tuple, inputs = _tuple(inputs, "inputs", "hessian")
     if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
@@ -272,7 +276,7 @@ def _hessian_product(function, func, inputs, v, create_graph, strict):
     return outputs[0], gradient, inputs, v, inputs_tuple
 
 
-def vhp(func, inputs, v=None, create_graph=False, strict=False):
+def vhp(func, inputs, v=None, create_graph=False, strict=False) -> Any:
     """(func(inputs), vᵀ·H) for a function that returns one number."""
     with enable_grad():
         output, gradient, inputs, v, is_tuple = _hessian_product("vhp", func, inputs, v, create_graph, strict)
@@ -281,7 +285,7 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     return output if create_graph else output.detach(), _unwrap(_returned(products, create_graph), is_tuple)
 
 
-def hvp(func, inputs, v=None, create_graph=False, strict=False):
+def hvp(func, inputs, v=None, create_graph=False, strict=False) -> Any:
     """(func(inputs), H·v) for a function that returns one number, by three backward passes; vhp needs two."""
     with enable_grad():
         output, gradient, inputs, v, is_tuple = _hessian_product("hvp", func, inputs, v, create_graph, strict)

@@ -1,6 +1,8 @@
 """Modes that decide what is recorded: context managers and decorators."""
 
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rushlight._C import (
     _set_grad_enabled,
@@ -9,25 +11,36 @@ from rushlight._C import (
     is_inference_mode_enabled,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
 
 class _Mode:
     """A context manager that decorates functions and generators as well."""
 
-    def clone(self):
+    def clone(self) -> "Self":
         return type(self)()
 
-    def __call__(self, function):
+    def __enter__(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *exception) -> None:
+        raise NotImplementedError
+
+    def __call__(self, function: _F) -> _F:
         if isinstance(function, type):
             raise TypeError("cannot decorate a class; decorate its methods")
         if function.__code__.co_flags & 0x20 if hasattr(function, "__code__") else False:
-            return self._wrap_generator(function)
+            return self._wrap_generator(function)  # type: ignore[return-value]
 
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
             with self.clone():
                 return function(*args, **kwargs)
 
-        return wrapper
+        return wrapper  # type: ignore[return-value]
 
     def _wrap_generator(self, function):
         @functools.wraps(function)
@@ -63,54 +76,54 @@ class _FunctionOrMode(_Mode):
         self = object.__new__(cls)
         return self if function is None else self(function)
 
-    def __init__(self, function=None):
+    def __init__(self, function=None) -> None:
         pass
 
 
 class no_grad(_FunctionOrMode):
     """Nothing is recorded."""
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.before = is_grad_enabled()
         _set_grad_enabled(False)
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         _set_grad_enabled(self.before)
 
 
 class enable_grad(_FunctionOrMode):
     """Operations are recorded, also inside no_grad."""
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.before = is_grad_enabled()
         _set_grad_enabled(True)
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         _set_grad_enabled(self.before)
 
 
 class set_grad_enabled(_Mode):
     """Sets whether operations are recorded: at once, and until the end of a `with` block."""
 
-    def __init__(self, mode: bool):
+    def __init__(self, mode: bool) -> None:
         self.before = is_grad_enabled()
         self.mode = mode
         _set_grad_enabled(mode)
 
-    def __call__(self, function):
+    def __call__(self, function: _F) -> _F:
         _set_grad_enabled(self.before)  # as a decorator it changes nothing at once
         return super().__call__(function)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         _set_grad_enabled(self.mode)
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         _set_grad_enabled(self.before)
 
     def __repr__(self):
         return f"{type(self).__module__}.{type(self).__qualname__}(mode={self.mode})"
 
-    def clone(self):
+    def clone(self) -> "Self":
         return type(self)(self.mode)
 
 
@@ -124,34 +137,34 @@ class inference_mode(_Mode):
         inference_mode.__init__(self)
         return self(mode)
 
-    def __init__(self, mode: bool = True):
+    def __init__(self, mode: bool = True) -> None:
         self.mode = mode if isinstance(mode, bool) else True
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.before = is_inference_mode_enabled(), is_grad_enabled()
         _set_inference_enabled(self.mode)
         _set_grad_enabled(not self.mode)
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         inference, grad = self.before
         _set_inference_enabled(inference)
         _set_grad_enabled(grad)
 
-    def clone(self):
+    def clone(self) -> "Self":
         return type(self)(self.mode)
 
 
 class set_multithreading_enabled(_Mode):
     """Accepted: backward runs on the calling thread in any case."""
 
-    def __init__(self, mode: bool):
+    def __init__(self, mode: bool) -> None:
         self.mode = mode
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         pass
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         pass
 
-    def clone(self):
+    def clone(self) -> "Self":
         return type(self)(self.mode)

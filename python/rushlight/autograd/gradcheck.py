@@ -1,5 +1,7 @@
 """gradcheck: gradients by backward against finite differences."""
 
+from typing import Any
+
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.autograd import grad as _grad_of
@@ -202,11 +204,11 @@ class _Undefined(Function):
     """Passes a tensor on, but no gradient back."""
 
     @staticmethod
-    def forward(ctx, tensor):
+    def forward(ctx, tensor) -> Any:
         return tensor.clone()
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx, grad) -> Any:
         return None
 
 
@@ -282,7 +284,7 @@ def gradcheck(
     fast_mode=False,
     masked=None,
     is_forward_ad=False,
-):
+) -> bool:
     """Whether backward of `func` at `inputs` agrees with central differences, elementwise within `atol` and `rtol`.
 
     Raises GradcheckError where it does not, unless `raise_exception` is False. Use float64 inputs. `fast_mode` compares
@@ -325,7 +327,7 @@ def gradgradcheck(
     check_rev_over_rev=True,
     fast_mode=False,
     masked=False,
-):
+) -> bool:
     """gradcheck of the gradients of `func`: second derivatives, by the inputs and by `grad_outputs` (random if None)."""
     _refuse(check_batched_grad=check_batched_grad, check_fwd_over_rev=check_fwd_over_rev)
     inputs = _as_tuple(inputs)

@@ -39,17 +39,17 @@ Node.register_hook = _node_register_hook
 Node.register_prehook = _node_register_prehook
 
 
-def register_hook(self, hook):
+def register_hook(self, hook) -> Any:
     """Calls `hook(grad)` when the gradient of this tensor is known; what it returns replaces it."""
     return _handle(_C._register_hook(self, hook))
 
 
-def register_post_accumulate_grad_hook(self, hook):
+def register_post_accumulate_grad_hook(self, hook) -> Any:
     """Calls `hook(leaf)` when a gradient has been accumulated in this leaf."""
     return _handle(_C._register_leaf_hook(self, hook))
 
 
-def retain_grad(self):
+def retain_grad(self) -> None:
     """Lets a non-leaf keep its gradient in `.grad`."""
     _C._retain_grad(self)
 
@@ -126,7 +126,7 @@ class disable_saved_tensors_hooks:
 
 
 class _MultiHandle:
-    def __init__(self, handles):
+    def __init__(self, handles) -> None:
         self.handles = tuple(handles)
 
     def remove(self) -> None:
@@ -140,7 +140,7 @@ class _MultiHandle:
         self.remove()
 
 
-def register_multi_grad_hook(tensors, fn, *, mode: str = "all"):
+def register_multi_grad_hook(tensors, fn, *, mode: str = "all") -> Any:
     """Calls `fn` in each backward: with all gradients of `tensors` once they are known (None for those that get
     none), or, in mode "any", with the first of them.
     """
@@ -186,7 +186,7 @@ def register_multi_grad_hook(tensors, fn, *, mode: str = "all"):
     return _MultiHandle([tensor.register_hook(arrived(i)) for i, tensor in enumerate(tensors) if tensor.requires_grad])
 
 
-def allow_mutation_on_saved_tensors():
+def allow_mutation_on_saved_tensors() -> Any:
     """Refused."""
     raise NotImplementedError(
         "allow_mutation_on_saved_tensors is not available: clone() what is changed in place, or use "

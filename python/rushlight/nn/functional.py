@@ -1,13 +1,14 @@
 """The operations of neural networks as functions: those of the op table that PyTorch keeps here."""
 
 from rushlight import _C
+from rushlight._C import Tensor
 
 globals().update({name: function for name, function in _C._nn_functions.items() if name[0] != "_"})
 
 __all__ = sorted(name for name in _C._nn_functions if name[0] != "_")
 
 
-def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample of the Gumbel-Softmax distribution (Jang et al., 2017); one-hot if `hard`, with the soft gradient."""
     import rushlight as torch
 

@@ -1,9 +1,13 @@
 """Parameter and Buffer: tensors that a Module registers when they are assigned to it."""
 
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from rushlight import _C
 from rushlight._C import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 # The metaclass of Tensor is made by the extension: mypy cannot know it.
@@ -18,7 +22,7 @@ class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
 class Parameter(Tensor, metaclass=_ParameterMeta):
     """A tensor that is trained: assigned to a Module, it is one of its `parameters()`."""
 
-    def __new__(cls, data=None, requires_grad=True):
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> "Self":
         if data is None:
             data = Tensor()
         if not isinstance(data, Tensor):
@@ -47,7 +51,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             result.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return result
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
     def __reduce_ex__(self, protocol):
@@ -71,7 +75,7 @@ class _BufferMeta(type(Tensor)):  # type: ignore[misc]
 class Buffer(Tensor, metaclass=_BufferMeta):
     """A tensor that is part of a Module's state but not trained; saved with it if `persistent`."""
 
-    def __new__(cls, data=None, *, persistent=True):
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> "Self":
         if data is None:
             data = Tensor()
         buffer = Tensor._make_subclass(cls, data.detach(), data.requires_grad)

@@ -1,4 +1,7 @@
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["Adadelta"]
@@ -12,8 +15,8 @@ class Adadelta(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1.0,
+        params: Any,
+        lr: float | Tensor = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0,

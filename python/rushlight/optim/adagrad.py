@@ -1,5 +1,7 @@
+from typing import Any
+
 from rushlight import _C
-from rushlight._C import tensor
+from rushlight._C import Tensor, tensor
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["Adagrad"]
@@ -13,8 +15,8 @@ class Adagrad(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1e-2,
+        params: Any,
+        lr: float | Tensor = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,

@@ -1,3 +1,5 @@
+from typing import Any
+
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
@@ -13,9 +15,9 @@ class Adam(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,

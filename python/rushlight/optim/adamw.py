@@ -1,3 +1,6 @@
+from typing import Any
+
+from rushlight._C import Tensor
 from rushlight.optim.adam import Adam
 
 __all__ = ["AdamW"]
@@ -8,9 +11,9 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,

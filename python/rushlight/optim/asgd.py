@@ -1,4 +1,7 @@
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["ASGD"]
@@ -12,8 +15,8 @@ class ASGD(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1e-2,
+        params: Any,
+        lr: float | Tensor = 1e-2,
         lambd: float = 1e-4,
         alpha: float = 0.75,
         t0: float = 1e6,

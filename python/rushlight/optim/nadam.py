@@ -1,4 +1,7 @@
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
 
 __all__ = ["NAdam"]
@@ -12,9 +15,9 @@ class NAdam(_Native):
 
     def __init__(
         self,
-        params,
-        lr=2e-3,
-        betas=(0.9, 0.999),
+        params: Any,
+        lr: float | Tensor = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         momentum_decay: float = 4e-3,

@@ -104,7 +104,7 @@ class Optimizer:
     _optimizer_load_state_dict_pre_hooks: OrderedDict
     _optimizer_load_state_dict_post_hooks: OrderedDict
 
-    def __init__(self, params, defaults) -> None:
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._make_hooks()
         self._patch_step_function()
@@ -139,7 +139,7 @@ class Optimizer:
         if not getattr(step, "hooked", False):
             type(self).step = _with_hooks(step)  # type: ignore[method-assign]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state) -> None:
@@ -179,7 +179,7 @@ class Optimizer:
         """Calls `hook(optimizer)` after loading."""
         return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The state and the groups, with parameters replaced by their numbers."""
         for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
@@ -240,7 +240,7 @@ class Optimizer:
         """Forgets the gradients of all parameters, or fills them with zeros."""
         _C._zero_grad(self.param_groups, set_to_none)
 
-    def step(self, closure=None):
+    def step(self, closure=None) -> Any:
         """Updates every parameter that has a gradient; `closure`, if given, computes the loss first."""
         raise NotImplementedError
 
@@ -324,7 +324,7 @@ class _Native(Optimizer):
                 if key in entry and not isinstance(entry[key], Tensor):
                     entry[key] = tensor(float(entry[key]))
 
-    def step(self, closure=None):
+    def step(self, closure=None) -> Any:
         """Updates every parameter that has a gradient; `closure`, if given, computes the loss first."""
         loss = None
         if closure is not None:

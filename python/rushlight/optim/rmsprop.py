@@ -1,4 +1,7 @@
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["RMSprop"]
@@ -12,8 +15,8 @@ class RMSprop(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1e-2,
+        params: Any,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,

@@ -1,4 +1,7 @@
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check_lr, _Native
 
 __all__ = ["Rprop"]
@@ -12,10 +15,10 @@ class Rprop(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1e-2,
-        etas=(0.5, 1.2),
-        step_sizes=(1e-6, 50),
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
         *,
         capturable: bool = False,
         foreach: bool | None = None,

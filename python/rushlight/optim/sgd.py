@@ -1,4 +1,7 @@
+from typing import Any
+
 from rushlight import _C
+from rushlight._C import Tensor
 from rushlight.optim.optimizer import _check_lr, _Native
 
 __all__ = ["SGD"]
@@ -12,8 +15,8 @@ class SGD(_Native):
 
     def __init__(
         self,
-        params,
-        lr=1e-3,
+        params: Any,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,

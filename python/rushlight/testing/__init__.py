@@ -32,7 +32,7 @@ def assert_close(
     check_layout=True,
     check_stride=False,
     msg=None,
-):
+) -> None:
     """AssertionError unless `actual` and `expected` (tensors, numbers, or sequences and mappings of them) are close:
     |actual - expected| <= atol + rtol |expected|, with tolerances by dtype unless both are given."""
 
@@ -114,7 +114,7 @@ def _assert_pair(actual, expected, rtol, atol, equal_nan, check_dtype, check_str
     )
 
 
-def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=""):
+def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg="") -> None:
     """assert_close() that does not compare dtypes."""
     if not isinstance(actual, Tensor):
         actual = rushlight.tensor(actual)

@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
@@ -26,7 +27,7 @@ class CheckpointError(RuntimeError):
     """What was computed again is not what was computed first."""
 
 
-def detach_variable(inputs):
+def detach_variable(inputs) -> Any:
     """The tensors among `inputs` without history, with the same requires_grad."""
     if not isinstance(inputs, tuple):
         raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type:  {type(inputs).__name__}")
@@ -41,13 +42,13 @@ def check_backward_validity(inputs) -> None:
         warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
 
 
-def noop_context_fn():
+def noop_context_fn() -> Any:
     """Two contexts that do nothing."""
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def set_checkpoint_debug_enabled(enabled):
+def set_checkpoint_debug_enabled(enabled) -> Any:
     """Refused if true: errors say what they know in any case."""
     if enabled:
         raise NotImplementedError("set_checkpoint_debug_enabled(True): there is no trace of operations to show")
@@ -57,11 +58,11 @@ def set_checkpoint_debug_enabled(enabled):
 class _RandomState:
     """The state of the default generator at the first computation, for the second."""
 
-    def __init__(self, preserve):
+    def __init__(self, preserve) -> None:
         self.state = _C.default_generator.get_state() if preserve else None
 
     @contextlib.contextmanager
-    def again(self):
+    def again(self) -> Any:
         if self.state is None:
             yield
             return
@@ -77,7 +78,7 @@ class CheckpointFunction(Function):
     """The reentrant kind: forward records nothing, backward runs it again and backward through that."""
 
     @staticmethod
-    def forward(ctx, run_function, preserve_rng_state, *args):
+    def forward(ctx, run_function, preserve_rng_state, *args) -> Any:
         check_backward_validity(args)
         ctx.run_function = run_function
         ctx.random = _RandomState(preserve_rng_state)
@@ -89,7 +90,7 @@ class CheckpointFunction(Function):
             return run_function(*args)
 
     @staticmethod
-    def backward(ctx, *grads):
+    def backward(ctx, *grads) -> Any:
         if _C._pass_is_restricted():
             raise RuntimeError(
                 "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` "
@@ -122,7 +123,7 @@ class _Stop(Exception):
 class _Frame:
     """One call of the kind that is not reentrant: what it saved, by number, and what came of it again."""
 
-    def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop):
+    def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.random = _RandomState(preserve_rng_state)
         self.grad_enabled = _C.is_grad_enabled()
@@ -132,18 +133,18 @@ class _Frame:
         self.described: list = []  # shape and dtype of each saved tensor
         self.again: dict = {}
 
-    def pack(self, tensor):
+    def pack(self, tensor) -> Any:
         self.described.append(_description(tensor))
         return len(self.described) - 1
 
-    def unpack(self, number):
+    def unpack(self, number) -> Any:
         if number not in self.again:
             self.compute_again()
         if number not in self.again:
             raise CheckpointError(_UNPACKED_TWICE)
         return self.again.pop(number)
 
-    def compute_again(self):
+    def compute_again(self) -> None:
         again: list = []
 
         def pack(tensor):
@@ -162,7 +163,7 @@ class _Frame:
             self.compare(again)
         self.again = dict(enumerate(again))
 
-    def compare(self, again):
+    def compare(self, again) -> None:
         first, second = len(self.described), len(again)
         if first != second:
             raise CheckpointError(
@@ -202,7 +203,7 @@ def checkpoint(
     debug=False,
     early_stop=True,
     **kwargs,
-):
+) -> Any:
     """`function(*args, **kwargs)`, whose intermediate results are not kept but computed again in backward.
 
     `use_reentrant=False` is the kind to use: it works with autograd.grad, keywords and nested structures. Random
@@ -236,7 +237,7 @@ def checkpoint(
         return function(*args, **kwargs)
 
 
-def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs):
+def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs) -> Any:
     """Runs the modules of a Sequential in `segments` parts; of all but the last only the inputs are kept."""
     if use_reentrant is None:
         warnings.warn(

@@ -17,7 +17,7 @@ class RemovableHandle:
     id: int
     next_id = 0
 
-    def __init__(self, hooks_dict, *, extra_dict=None):
+    def __init__(self, hooks_dict, *, extra_dict=None) -> None:
         self.hooks_dict_ref = weakref.ref(hooks_dict)
         self.id = RemovableHandle.next_id
         RemovableHandle.next_id += 1
@@ -40,7 +40,7 @@ class RemovableHandle:
         alive = [each for each in (extra[0] if extra and extra[0] else ()) if each is not None]
         self.extra_dict_ref = tuple(weakref.ref(each) for each in alive)
 
-    def __enter__(self):
+    def __enter__(self) -> "RemovableHandle":
         return self
 
     def __exit__(self, kind, value, traceback) -> None:
@@ -54,7 +54,7 @@ class BackwardHook:
     second are the module's `grad_output`; those that leave the first are its `grad_input`.
     """
 
-    def __init__(self, module, user_hooks, user_pre_hooks):
+    def __init__(self, module, user_hooks, user_pre_hooks) -> None:
         self.module = module
         self.user_hooks = user_hooks
         self.user_pre_hooks = user_pre_hooks
@@ -63,13 +63,13 @@ class BackwardHook:
         self.input_tensors_index: Any = None
         self.output_tensors_index: Any = None
 
-    def setup_input_hook(self, args):
+    def setup_input_hook(self, args) -> Any:
         """The arguments to call forward with."""
         result, self.input_tensors_index = _pass_through_node(args, self._inputs_reached)
         self.n_inputs = len(args)
         return result
 
-    def setup_output_hook(self, args):
+    def setup_output_hook(self, args) -> Any:
         """The output to return in place of `args`."""
         outputs = args if isinstance(args, tuple) else (args,)
         result, self.output_tensors_index = _pass_through_node(outputs, self._outputs_reached)

@@ -1,11 +1,16 @@
 """What Module does to convert its parameters and buffers."""
 
+from typing import TYPE_CHECKING
+
 from rushlight import _C
 from rushlight._C import ModuleBase, Tensor
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 class Convertible(ModuleBase):
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn, recurse=True) -> "Self":
         from rushlight import no_grad
 
         if recurse:
@@ -24,7 +29,7 @@ class Convertible(ModuleBase):
                 self._buffers[name] = fn(buffer)
         return self
 
-    def to(self, *args, **kwargs):
+    def to(self, *args, **kwargs) -> "Self":
         """Converts parameters and buffers: to(dtype), to(device), to(device, dtype), to(tensor)."""
         device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point:
@@ -40,41 +45,41 @@ class Convertible(ModuleBase):
 
         return self._apply(convert)
 
-    def type(self, dst_type):
+    def type(self, dst_type) -> "Self":
         """Converts all parameters and buffers."""
         return self._apply(lambda tensor: tensor.type(dst_type))
 
-    def float(self):
+    def float(self) -> "Self":
         """Converts floating-point parameters and buffers to float32."""
         return self._apply(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
 
-    def double(self):
+    def double(self) -> "Self":
         """Converts floating-point parameters and buffers to float64."""
         return self._apply(lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
 
-    def half(self):
+    def half(self) -> "Self":
         """Converts floating-point parameters and buffers to float16."""
         return self._apply(lambda tensor: tensor.half() if tensor.is_floating_point() else tensor)
 
-    def bfloat16(self):
+    def bfloat16(self) -> "Self":
         """Converts floating-point parameters and buffers to bfloat16."""
         return self._apply(lambda tensor: tensor.bfloat16() if tensor.is_floating_point() else tensor)
 
-    def cpu(self):
+    def cpu(self) -> "Self":
         """Moves parameters and buffers to the CPU, where they are."""
         return self._apply(lambda tensor: tensor.cpu())
 
-    def cuda(self, device=None):
+    def cuda(self, device=None) -> "Self":
         """Raises: there is no CUDA."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
-    def to_empty(self, *, device, recurse=True):
+    def to_empty(self, *, device, recurse=True) -> "Self":
         """Replaces parameters and buffers by uninitialised ones on `device`."""
         from rushlight import empty_like
 
         return self._apply(lambda tensor: empty_like(tensor, device=device), recurse=recurse)
 
-    def share_memory(self):
+    def share_memory(self) -> "Self":
         """Raises: tensors are not shared between processes."""
         raise NotImplementedError("Module.share_memory(): Rushlight does not share tensors between processes yet")
 

@@ -1,5 +1,7 @@
 """The classes of the layers, made when they are first asked for from what the C++ layer table tells."""
 
+from typing import Any
+
 from rushlight import _C
 from rushlight.nn.modules.module import Module
 
@@ -13,7 +15,7 @@ def _reset_parameters(self) -> None:
     _C._reset_parameters(self)
 
 
-def layer(name):
+def layer(name) -> Any:
     """The class of a layer; KeyError if the table has none of this name."""
     if name not in _made:
         file, members, resets = _C._layer(name)
@@ -25,7 +27,7 @@ def layer(name):
     return _made[name]
 
 
-def provide(module_name):
+def provide(module_name) -> Any:
     """The `__getattr__` and `__dir__` of a module that provides the layers of its file, or all of them."""
     file = module_name.rpartition(".")[2]
     names = [name for name in FILES if FILES[name] == file] if file not in ("nn", "modules") else list(FILES)

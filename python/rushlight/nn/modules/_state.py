@@ -3,6 +3,7 @@
 import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
+from typing import Any
 
 from rushlight._C import ModuleBase, Tensor
 from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
@@ -31,13 +32,13 @@ class Stateful(ModuleBase):
     _load_state_dict_pre_hooks = hook_table("_load_state_dict_pre_hooks")
     _load_state_dict_post_hooks = hook_table("_load_state_dict_post_hooks")
 
-    def get_extra_state(self):
+    def get_extra_state(self) -> Any:
         raise RuntimeError(
             "Reached a code path in Module.get_extra_state() that should never be called. Please file an issue at "
             "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this bug."
         )
 
-    def set_extra_state(self, state):
+    def set_extra_state(self, state) -> Any:
         raise RuntimeError(
             "Reached a code path in Module.set_extra_state() that should never be called. Please file an issue at "
             "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this bug."
@@ -48,7 +49,7 @@ class Stateful(ModuleBase):
         if type(self).get_extra_state is not Stateful.get_extra_state:
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
-    def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
+    def state_dict(self, *args, destination=None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
         """Parameters and persistent buffers by path; they share memory with the module's."""
         if args:
             warnings.warn(
@@ -115,7 +116,9 @@ class Stateful(ModuleBase):
                     if name not in (modules if dot else own):
                         unexpected_keys.append(key)
 
-    def load_state_dict(self, state_dict, strict=True, assign=False):
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> _IncompatibleKeys:
         """Copies (or, with `assign`, takes over) tensors by path. If `strict`, the paths must be the module's own."""
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -125,7 +128,7 @@ class Stateful(ModuleBase):
         metadata = getattr(state_dict, "_metadata", None)
         state_dict = OrderedDict(state_dict)
         if metadata is not None:
-            state_dict._metadata = metadata
+            state_dict._metadata = metadata  # type: ignore[attr-defined]
 
         def load(module, state, prefix=""):
             local_metadata = {} if metadata is None else metadata.get(prefix[:-1], {})
@@ -157,11 +160,11 @@ class Stateful(ModuleBase):
 
     # -- Hooks -------------------------------------------------------------------------------------
 
-    def register_state_dict_pre_hook(self, hook):
+    def register_state_dict_pre_hook(self, hook) -> Any:
         """Calls `hook(module, prefix, keep_vars)` before state_dict()."""
         return register(self._state_dict_pre_hooks, hook)
 
-    def register_state_dict_post_hook(self, hook):
+    def register_state_dict_post_hook(self, hook) -> Any:
         """Calls `hook(module, state_dict, prefix, local_metadata)` after state_dict()."""
         hook._from_public_api = True
         return register(self._state_dict_hooks, hook)
@@ -174,14 +177,14 @@ class Stateful(ModuleBase):
             )
         return register(self._state_dict_hooks, hook)
 
-    def register_load_state_dict_pre_hook(self, hook):
+    def register_load_state_dict_pre_hook(self, hook) -> Any:
         """Calls `hook(module, state_dict, prefix, …)` before load_state_dict()."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(self, hook, with_module=False):
         return register(self._load_state_dict_pre_hooks, _WrappedHook(hook, self if with_module else None))
 
-    def register_load_state_dict_post_hook(self, hook):
+    def register_load_state_dict_post_hook(self, hook) -> Any:
         """Calls `hook(module, incompatible_keys)` after load_state_dict()."""
         return register(self._load_state_dict_post_hooks, hook)
 

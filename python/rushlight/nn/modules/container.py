@@ -2,13 +2,17 @@
 
 import operator
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.nn.modules.module import Module
 from rushlight.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def _wrapped(index, length):
@@ -31,18 +35,18 @@ class _ModuleSequence(Module):
     def _parts(self):
         return [module for _, module in self._items("_modules")]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._items("_modules"))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Module]:
         return iter(self._parts())
 
-    def __delitem__(self, index):
+    def __delitem__(self, index) -> None:
         parts = self._parts()
         del parts[index if isinstance(index, slice) else _wrapped(index, len(parts))]
         self._replace_parts(parts)
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not name.isdigit()]
 
 
@@ -51,7 +55,7 @@ class Sequential(_ModuleSequence):
 
     forward = _C._layer("Sequential")[1]["forward"]
 
-    def __init__(self, *args):
+    def __init__(self, *args) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], OrderedDict):
             for name, module in args[0].items():
@@ -66,47 +70,47 @@ class Sequential(_ModuleSequence):
             return type(self)(OrderedDict(items[index]))
         return items[_wrapped(index, len(items))][1]
 
-    def __setitem__(self, index, module):
+    def __setitem__(self, index, module) -> None:
         items = self._items("_modules")
         setattr(self, items[_wrapped(index, len(items))][0], module)
 
-    def __add__(self, other):
+    def __add__(self, other) -> Any:
         if not isinstance(other, Sequential):
             raise ValueError(
                 f"add operator supports only objects of Sequential class, but {str(type(other))} is given."
             )
         return Sequential(*self, *other)
 
-    def __iadd__(self, other):
+    def __iadd__(self, other) -> "Self":
         if not isinstance(other, Sequential):
             raise ValueError(
                 f"add operator supports only objects of Sequential class, but {str(type(other))} is given."
             )
         return self.extend(other)
 
-    def __mul__(self, count):
+    def __mul__(self, count) -> "Sequential":
         _check_count(count)
         return Sequential(*(module for _ in range(count) for module in self))
 
     __rmul__ = __mul__
 
-    def __imul__(self, count):
+    def __imul__(self, count) -> "Self":
         _check_count(count)
         parts = self._parts()
         return self.extend(parts * (count - 1))
 
-    def pop(self, key):
+    def pop(self, key) -> Any:
         """Removes a part and returns it."""
         module = self[key]
         del self[key]
         return module
 
-    def append(self, module):
+    def append(self, module: Module) -> "Self":
         """Adds a part at the end."""
         self.add_module(str(len(self)), module)
         return self
 
-    def insert(self, index, module):
+    def insert(self, index, module) -> "Self":
         """Adds a part before the one at `index`."""
         if not isinstance(module, Module):
             raise AssertionError(f"module should be of type: {Module}")
@@ -118,7 +122,7 @@ class Sequential(_ModuleSequence):
         self._replace_parts(parts)
         return self
 
-    def extend(self, sequential):
+    def extend(self, sequential) -> "Self":
         """Adds the parts of another at the end."""
         for module in list(sequential):
             self.append(module)
@@ -135,7 +139,7 @@ def _check_count(count):
 class ModuleList(_ModuleSequence):
     """A list of parts, which its owner calls."""
 
-    def __init__(self, modules=None):
+    def __init__(self, modules=None) -> None:
         super().__init__()
         if modules is not None:
             self += modules
@@ -146,19 +150,19 @@ class ModuleList(_ModuleSequence):
             return type(self)(parts[index])
         return parts[_wrapped(index, len(parts))]
 
-    def __setitem__(self, index, module):
+    def __setitem__(self, index, module) -> None:
         setattr(self, str(_wrapped(index, len(self))), module)
 
-    def __iadd__(self, modules):
+    def __iadd__(self, modules) -> "Self":
         return self.extend(modules)
 
-    def __add__(self, other):
+    def __add__(self, other) -> Any:
         combined = ModuleList()
         for i, module in enumerate(chain(self, other)):
             combined.add_module(str(i), module)
         return combined
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         texts = [repr(item) for item in self]
         if not texts:
             return self._get_name() + "()"
@@ -172,24 +176,24 @@ class ModuleList(_ModuleSequence):
         body = "\n".join(lines).replace("\n", "\n  ")
         return f"{self._get_name()}(\n  {body}\n)"
 
-    def insert(self, index, module):
+    def insert(self, index, module) -> None:
         """Adds a part before the one at `index`."""
         parts = self._parts()
         parts.insert(index, module)
         self._replace_parts(parts)
 
-    def append(self, module):
+    def append(self, module: Module) -> "Self":
         """Adds a part at the end."""
         self.add_module(str(len(self)), module)
         return self
 
-    def pop(self, key):
+    def pop(self, key) -> Any:
         """Removes a part and returns it."""
         module = self[key]
         del self[key]
         return module
 
-    def extend(self, modules):
+    def extend(self, modules) -> "Self":
         """Adds several parts at the end."""
         if not isinstance(modules, Iterable):
             raise TypeError("ModuleList.extend should be called with an iterable, but got " + type(modules).__name__)
@@ -201,7 +205,7 @@ class ModuleList(_ModuleSequence):
 class ModuleDict(Module):
     """A dict of parts, which its owner calls."""
 
-    def __init__(self, modules=None):
+    def __init__(self, modules=None) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
@@ -209,41 +213,41 @@ class ModuleDict(Module):
     def __getitem__(self, key):
         return self._modules[key]
 
-    def __setitem__(self, key, module):
+    def __setitem__(self, key, module) -> None:
         self.add_module(key, module)
 
-    def __delitem__(self, key):
+    def __delitem__(self, key) -> None:
         del self._modules[key]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator:
         return iter(self._modules)
 
-    def __contains__(self, key):
+    def __contains__(self, key) -> bool:
         return key in self._modules
 
-    def clear(self):
+    def clear(self) -> None:
         """Removes all parts."""
         self._modules.clear()
 
-    def pop(self, key):
+    def pop(self, key) -> Any:
         """Removes a part and returns it."""
         module = self[key]
         del self[key]
         return module
 
-    def keys(self):
+    def keys(self) -> Any:
         return self._modules.copy().keys()
 
-    def items(self):
+    def items(self) -> Any:
         return self._modules.items()
 
-    def values(self):
+    def values(self) -> Any:
         return self._modules.values()
 
-    def update(self, modules):
+    def update(self, modules) -> None:
         """Adds the parts of a mapping or of pairs, in their order."""
         if not isinstance(modules, Iterable):
             raise TypeError(
@@ -282,7 +286,7 @@ def _parameter_line(key, value, kind_of):
 class ParameterList(Module):
     """A list of parameters and other values."""
 
-    def __init__(self, values=None):
+    def __init__(self, values=None) -> None:
         super().__init__()
         self._size = 0
         if values is not None:
@@ -296,25 +300,25 @@ class ParameterList(Module):
             return result
         return getattr(self, str(_wrapped(index, len(self))))
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index, value) -> None:
         setattr(self, str(_wrapped(index, len(self))), _as_parameter(value))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._size
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator:
         return iter([self[i] for i in range(len(self))])
 
-    def __iadd__(self, values):
+    def __iadd__(self, values) -> "Self":
         return self.extend(values)
 
-    def append(self, value):
+    def append(self, value) -> "Self":
         """Adds a value at the end; a tensor becomes a parameter."""
         self._size += 1
         self[len(self) - 1] = value
         return self
 
-    def extend(self, values):
+    def extend(self, values) -> "Self":
         """Adds several values at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise TypeError("ParameterList.extend should be called with an iterable, but got " + type(values).__name__)
@@ -322,7 +326,7 @@ class ParameterList(Module):
             self.append(value)
         return self
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return "\n".join(_parameter_line(key, value, lambda x: x.dtype) for key, value in enumerate(self))
 
     def __call__(self, *args, **kwargs):
@@ -332,9 +336,9 @@ class ParameterList(Module):
 class ParameterDict(Module):
     """A dict of parameters and other values."""
 
-    def __init__(self, parameters=None):
+    def __init__(self, parameters=None) -> None:
         super().__init__()
-        self._keys = {}
+        self._keys: dict[str, None] = {}
         if parameters is not None:
             self.update(parameters)
 
@@ -343,7 +347,7 @@ class ParameterDict(Module):
             raise KeyError(key)
         return getattr(self, str(key))
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key, value) -> None:
         if not isinstance(key, str):
             raise TypeError(
                 "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
@@ -352,63 +356,63 @@ class ParameterDict(Module):
         self._keys[key] = None
         setattr(self, key, _as_parameter(value))
 
-    def __delitem__(self, key):
+    def __delitem__(self, key) -> None:
         del self._keys[str(key)]
         delattr(self, str(key))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._keys)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator:
         return iter(self._keys)
 
     def __reversed__(self):
         return reversed(list(self._keys))
 
-    def __contains__(self, key):
+    def __contains__(self, key) -> bool:
         return key in self._keys
 
-    def keys(self):
+    def keys(self) -> Any:
         return self._keys.keys()
 
-    def items(self):
+    def items(self) -> Any:
         return ((key, self[key]) for key in self._keys)
 
-    def values(self):
+    def values(self) -> Any:
         return (self[key] for key in self._keys)
 
-    def copy(self):
+    def copy(self) -> "ParameterDict":
         """Another dict of the same parameters."""
         return ParameterDict(OrderedDict(self.items()))
 
-    def clear(self):
+    def clear(self) -> None:
         """Removes all entries."""
         for key in list(self._keys):
             del self[key]
 
-    def pop(self, key):
+    def pop(self, key) -> Any:
         """Removes an entry and returns its value."""
         value = self[key]
         del self[key]
         return value
 
-    def popitem(self):
+    def popitem(self) -> Any:
         """Removes the last entry and returns it."""
         key = list(self._keys)[-1]
         return key, self.pop(key)
 
-    def get(self, key, default=None):
+    def get(self, key, default=None) -> Any:
         return self[key] if key in self else default
 
-    def setdefault(self, key, default=None):
+    def setdefault(self, key, default=None) -> Any:
         if key not in self:
             self[key] = default
         return self[key]
 
-    def fromkeys(self, keys, default=None):
+    def fromkeys(self, keys, default=None) -> Any:
         return ParameterDict((key, default) for key in keys)
 
-    def update(self, parameters):
+    def update(self, parameters) -> None:
         """Sets the entries of a mapping or of pairs."""
         if not isinstance(parameters, Iterable):
             raise TypeError(
@@ -418,18 +422,18 @@ class ParameterDict(Module):
         for key, value in _pairs(parameters, "ParameterDict"):
             self[key] = value
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return "\n".join(_parameter_line(key, value, _C._type_text) for key, value in self.items())
 
     def __call__(self, input):
         raise RuntimeError("ParameterDict should not be called.")
 
-    def __or__(self, other):
+    def __or__(self, other) -> "ParameterDict":
         result = self.copy()
         result.update(other)
         return result
 
-    def __ior__(self, other):
+    def __ior__(self, other) -> "Self":
         self.update(other)
         return self
 

@@ -2,7 +2,8 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _C
 from rushlight._C import Tensor
@@ -11,6 +12,9 @@ from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
 from rushlight.nn.modules._state import Stateful, _IncompatibleKeys  # noqa: F401
 from rushlight.nn.parameter import Buffer, Parameter  # noqa: F401  (the classes must be known before any module is)
 from rushlight.utils.hooks import BackwardHook
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "register_module_forward_pre_hook",
@@ -27,16 +31,16 @@ class _Table(MutableMapping):
 
     __slots__ = ("_module", "_name")
 
-    def __init__(self, module, name):
+    def __init__(self, module, name) -> None:
         self._module, self._name = module, name
 
     def __getitem__(self, key):
         return self._module._entry(self._name, key)
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key, value) -> None:
         self._module._set_entry(self._name, key, value)
 
-    def __delitem__(self, key):
+    def __delitem__(self, key) -> None:
         self._module._delete_entry(self._name, key)
 
     def __iter__(self):
@@ -45,13 +49,13 @@ class _Table(MutableMapping):
     def __len__(self):
         return len(self._module._items(self._name))
 
-    def items(self):
+    def items(self) -> Any:
         return dict(self._module._items(self._name)).items()
 
-    def values(self):
+    def values(self) -> Any:
         return dict(self._module._items(self._name)).values()
 
-    def copy(self):
+    def copy(self) -> Any:
         return dict(self._module._items(self._name))
 
     def __repr__(self):
@@ -85,23 +89,23 @@ def _register_global(hooks, hook, flags=()):
     return register(hooks, hook, flags=flags)
 
 
-def register_module_forward_pre_hook(hook):
+def register_module_forward_pre_hook(hook) -> Any:
     """Calls `hook(module, args)` before the forward of every module; it may return other arguments."""
     return _register_global(_global_forward_pre_hooks, hook)
 
 
-def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
+def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False) -> Any:
     """Calls `hook(module, args, output)` after the forward of every module; it may return another output."""
     flags = [_global_forward_hooks_with_kwargs] * with_kwargs + [_global_forward_hooks_always_called] * always_call
     return _register_global(_global_forward_hooks, hook, flags)
 
 
-def register_module_backward_hook(hook):
+def register_module_backward_hook(hook) -> Any:
     """The hook of every module that register_module_full_backward_hook() replaced."""
     return _register_global_backward(hook, full=False)
 
 
-def register_module_full_backward_hook(hook):
+def register_module_full_backward_hook(hook) -> Any:
     """Calls `hook(module, grad_input, grad_output)` in backward of every module."""
     return _register_global_backward(hook, full=True)
 
@@ -117,7 +121,7 @@ def _register_global_backward(hook, full):
     return _register_global(_global_backward_hooks, hook)
 
 
-def register_module_full_backward_pre_hook(hook):
+def register_module_full_backward_pre_hook(hook) -> Any:
     """Calls `hook(module, grad_output)` before backward of every module."""
     return _register_global(_global_backward_pre_hooks, hook)
 
@@ -147,7 +151,7 @@ class Module(Stateful, Convertible):
 
     # -- Parts -------------------------------------------------------------------------------------
 
-    def register_parameter(self, name, param):
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Adds a parameter; None keeps the name without one."""
         self._check_registration("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
@@ -162,7 +166,7 @@ class Module(Stateful, Convertible):
             )
         self._set_entry("_parameters", name, param)
 
-    def register_buffer(self, name, tensor, persistent=True):
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that is part of the state but not trained; saved in state_dict() if `persistent`."""
         self._check_registration("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
@@ -183,7 +187,7 @@ class Module(Stateful, Convertible):
         if hasattr(self, name) and name not in getattr(self, table):
             raise KeyError(f"attribute '{name}' already exists")
 
-    def add_module(self, name, module):
+    def add_module(self, name: str, module: "Module | None") -> None:
         """Makes `module` a part under this name."""
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{_C._type_text(module)} is not a Module subclass")
@@ -197,11 +201,11 @@ class Module(Stateful, Convertible):
             raise KeyError('module name can\'t be empty string ""')
         self._set_entry("_modules", name, module)
 
-    def register_module(self, name, module):
+    def register_module(self, name: str, module: "Module | None") -> None:
         """The same as add_module()."""
         self.add_module(name, module)
 
-    def get_submodule(self, target):
+    def get_submodule(self, target: str) -> "Module":
         """The part at a path such as "encoder.0"."""
         module = self
         for item in target.split(".") if target else ():
@@ -212,7 +216,7 @@ class Module(Stateful, Convertible):
                 raise AttributeError(f"`{item}` is not an nn.Module")
         return module
 
-    def set_submodule(self, target, module, strict=False):
+    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
         """Replaces the part at a path."""
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
@@ -224,7 +228,7 @@ class Module(Stateful, Convertible):
             raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
         setattr(parent, name, module)
 
-    def get_parameter(self, target):
+    def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "encoder.0.weight"."""
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
@@ -235,7 +239,7 @@ class Module(Stateful, Convertible):
             raise AttributeError(f"`{name}` is not an nn.Parameter")
         return parameter
 
-    def get_buffer(self, target):
+    def get_buffer(self, target: str) -> Tensor:
         """The buffer at a path."""
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
@@ -247,35 +251,41 @@ class Module(Stateful, Convertible):
 
     # -- Walks -------------------------------------------------------------------------------------
 
-    def parameters(self, recurse=True):
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters of this module and, if `recurse`, of its parts; each once."""
         return iter(self._parameter_list(recurse))
 
-    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """Pairs of path and parameter."""
         return iter(self._named_tensors("_parameters", prefix, recurse, remove_duplicate))
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """The buffers of this module and, if `recurse`, of its parts; each once."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """Pairs of path and buffer."""
         return iter(self._named_tensors("_buffers", prefix, recurse, remove_duplicate))
 
-    def children(self):
+    def children(self) -> "Iterator[Module]":
         """The parts of this module."""
         return (module for _, module in self._walk_children())
 
-    def named_children(self):
+    def named_children(self) -> "Iterator[tuple[str, Module]]":
         """Pairs of name and part."""
         return iter(self._walk_children())
 
-    def modules(self, remove_duplicate=True):
+    def modules(self, remove_duplicate: bool = True) -> "Iterator[Module]":
         """This module, its parts, their parts …; each once."""
         return (module for _, module in self._walk_modules("", remove_duplicate))
 
-    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+    def named_modules(
+        self, memo: "set[Module] | None" = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> "Iterator[tuple[str, Module]]":
         """Pairs of path and module, of this module and all below it."""
         for path, module in self._walk_modules(prefix, remove_duplicate):
             if memo is None:
@@ -285,7 +295,7 @@ class Module(Stateful, Convertible):
                     memo.add(module)
                 yield path, module
 
-    def apply(self, fn):
+    def apply(self, fn: "Callable[[Module], None]") -> "Self":
         """Calls `fn` on every part, then on this module."""
         for module in self.children():
             module.apply(fn)
@@ -294,48 +304,48 @@ class Module(Stateful, Convertible):
 
     # -- Mode, gradients, conversion ---------------------------------------------------------------
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> "Self":
         """Sets whether this module and its parts are being trained."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         return self._train(mode)
 
-    def eval(self):
+    def eval(self) -> "Self":
         """The same as train(False)."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad: bool = True) -> "Self":
         """Sets whether operations on the parameters are recorded."""
         return self._require_grad(requires_grad)
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets the gradients of all parameters, or sets them to zero."""
         self._zero_grad(set_to_none)
 
     # -- Hooks -------------------------------------------------------------------------------------
 
-    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False) -> Any:
         """Calls `hook(module, args)` before forward; it may return other arguments."""
         self._hooked = True
         flags = [self._forward_pre_hooks_with_kwargs] * with_kwargs
         return register(self._forward_pre_hooks, hook, prepend, flags)
 
-    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False) -> Any:
         """Calls `hook(module, args, output)` after forward; it may return another output."""
         self._hooked = True
         flags = [self._forward_hooks_with_kwargs] * with_kwargs + [self._forward_hooks_always_called] * always_call
         return register(self._forward_hooks, hook, prepend, flags)
 
-    def register_full_backward_pre_hook(self, hook, prepend=False):
+    def register_full_backward_pre_hook(self, hook, prepend=False) -> Any:
         """Calls `hook(module, grad_output)` before backward; it may return other gradients of the outputs."""
         self._hooked = True
         return register(self._backward_pre_hooks, hook, prepend)
 
-    def register_full_backward_hook(self, hook, prepend=False):
+    def register_full_backward_hook(self, hook, prepend=False) -> Any:
         """Calls `hook(module, grad_input, grad_output)` in backward; it may return other gradients of the inputs."""
         return self._register_backward(hook, prepend, full=True)
 
-    def register_backward_hook(self, hook):
+    def register_backward_hook(self, hook) -> Any:
         """The hook that register_full_backward_hook() replaced: it sees the last node of forward alone."""
         return self._register_backward(hook, False, full=False)
 
@@ -378,7 +388,7 @@ class Module(Stateful, Convertible):
 
     # -- Copies ------------------------------------------------------------------------------------
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         state = {"training": self.training}
         for table in ("_parameters", "_buffers", "_modules"):
             state[table] = OrderedDict(self._items(table))
@@ -387,7 +397,7 @@ class Module(Stateful, Convertible):
         state.update(self.__dict__)
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state) -> None:
         self._restore()
         state = dict(state)
         transient = state.pop("_non_persistent_buffers_set", ())
@@ -405,11 +415,11 @@ class Module(Stateful, Convertible):
                 self.__dict__[name] = value
         self._hooked = any(state.get(name) for name in _CALL_HOOKS)
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         names = [*dir(type(self)), *self.__dict__, *self._settings(), *self._parameters, *self._modules, *self._buffers]
         return sorted(name for name in names if not name[0].isdigit())
 
-    def compile(self, *args, **kwargs):
+    def compile(self, *args, **kwargs) -> None:
         """Does nothing: modules run as they are."""
 
 
@@ -419,12 +429,12 @@ _CALL_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_
 class _HookedCall:
     """One call of a module that has hooks."""
 
-    def __init__(self, module, args, kwargs):
+    def __init__(self, module, args, kwargs) -> None:
         self.module, self.args, self.kwargs = module, args, kwargs
         self.result = None
-        self.called = set()
+        self.called: set = set()
 
-    def run(self):
+    def run(self) -> Any:
         module = self.module
         self.run_pre_hooks()
         full, legacy = module._get_backward_hooks()
@@ -448,7 +458,7 @@ class _HookedCall:
             _add_legacy_hooks(module, legacy, self.args, self.result)
         return self.result
 
-    def run_pre_hooks(self):
+    def run_pre_hooks(self) -> None:
         own = self.module._forward_pre_hooks
         with_kwargs = self.module._forward_pre_hooks_with_kwargs
         for key, hook in (*_global_forward_pre_hooks.items(), *own.items()):
@@ -466,7 +476,7 @@ class _HookedCall:
                 )
             self.args, self.kwargs = changed
 
-    def forward_hooks(self):
+    def forward_hooks(self) -> Any:
         """Number, hook, whether it takes keywords, and whether it is called in any case, of each; the global first."""
         module = self.module
         for key, hook in [*_global_forward_hooks.items()]:
@@ -476,13 +486,13 @@ class _HookedCall:
             always = key in module._forward_hooks_always_called
             yield key, hook, key in module._forward_hooks_with_kwargs, " " if always else ""
 
-    def run_forward_hook(self, hook, with_kwargs):
+    def run_forward_hook(self, hook, with_kwargs) -> None:
         arguments = (self.args, self.kwargs) if with_kwargs else (self.args,)
         changed = hook(self.module, *arguments, self.result)
         if changed is not None:
             self.result = changed
 
-    def run_always_called(self):
+    def run_always_called(self) -> None:
         """After an error: the hooks that ask for it, if they have not been called."""
         for key, hook, with_kwargs, always in self.forward_hooks():
             if not always or key in self.called:

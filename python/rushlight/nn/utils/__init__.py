@@ -9,6 +9,16 @@ from rushlight.nn.utils.clip_grad import (  # noqa: F401
 )
 from rushlight.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters  # noqa: F401
 
+__all__ = [
+    "clip_grad_norm",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]
+
 
 def __getattr__(name):
     raise AttributeError(

@@ -6,14 +6,14 @@ import sys
 import warnings
 from contextlib import contextmanager
 from math import ceil
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rushlight import default_generator
 from rushlight.utils.data._utils import worker as _worker
 from rushlight.utils.data._utils.collate import default_collate, default_convert
 from rushlight.utils.data._utils.fetch import _GatherFetcher, _IterableDatasetFetcher, _MapDatasetFetcher
 from rushlight.utils.data._utils.worker import WorkerInfo, get_worker_info
-from rushlight.utils.data.dataset import IterableDataset
+from rushlight.utils.data.dataset import Dataset, IterableDataset
 from rushlight.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -33,7 +33,7 @@ class _DatasetKind:
     Iterable = 1
 
     @staticmethod
-    def create_fetcher(kind, dataset, auto_collation, collate_fn, drop_last):
+    def create_fetcher(kind, dataset, auto_collation, collate_fn, drop_last) -> Any:
         if kind == _DatasetKind.Iterable:
             return _IterableDatasetFetcher(dataset, auto_collation, collate_fn, drop_last)
         gather = _GatherFetcher.of(dataset, auto_collation, collate_fn)
@@ -63,7 +63,7 @@ class DataLoader(Generic[_T_co]):
 
     def __init__(
         self,
-        dataset,
+        dataset: "Dataset[_T_co]",
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler=None,
@@ -155,7 +155,7 @@ class DataLoader(Generic[_T_co]):
                 )
 
     @property
-    def multiprocessing_context(self):
+    def multiprocessing_context(self) -> Any:
         return self.__multiprocessing_context
 
     @multiprocessing_context.setter
@@ -196,7 +196,7 @@ class DataLoader(Generic[_T_co]):
     def _get_iterator(self):
         return _MultiProcessingDataLoaderIter(self) if self.num_workers else _SingleProcessDataLoaderIter(self)
 
-    def __iter__(self):
+    def __iter__(self) -> "_BaseDataLoaderIter":
         if not (self.persistent_workers and self.num_workers > 0):
             return self._get_iterator()
         if self._iterator is None:
@@ -216,7 +216,7 @@ class DataLoader(Generic[_T_co]):
     def __len__(self) -> int:
         if self._dataset_kind == _DatasetKind.Map:
             return len(self._index_sampler)
-        length = self._IterableDataset_len_called = len(self.dataset)
+        length = self._IterableDataset_len_called = len(self.dataset)  # type: ignore[arg-type]
         if self.batch_size is None:
             return length
         return length // self.batch_size if self.drop_last else ceil(length / self.batch_size)
@@ -254,7 +254,7 @@ class _BaseDataLoaderIter:
             self._dataset_kind, dataset, self._auto_collation, self._collate_fn, self._drop_last
         )
 
-    def __iter__(self):
+    def __iter__(self) -> "_BaseDataLoaderIter":
         return self
 
     def _reset(self, loader) -> None:
@@ -265,7 +265,7 @@ class _BaseDataLoaderIter:
     def _next_data(self):
         raise NotImplementedError
 
-    def __next__(self):
+    def __next__(self) -> Any:
         data = self._next_data()
         self._num_yielded += 1
         expected = self._IterableDataset_len_called
@@ -273,7 +273,7 @@ class _BaseDataLoaderIter:
             self._warn_of_length(expected)
         return data
 
-    def next(self):
+    def next(self) -> Any:
         """The next batch: what old lessons call."""
         return self.__next__()
 
@@ -362,7 +362,7 @@ class _Worker:
             sys.modules["numpy"].random.set_state(streams[2])
 
     @contextmanager
-    def at_work(self):
+    def at_work(self) -> Any:
         """Makes this worker's random streams, and its info, those of the program for a while."""
         before, outer = self._get_streams(), _worker._worker_info
         self._set_streams(self._streams)

@@ -4,9 +4,11 @@ import itertools
 import math
 import warnings
 from bisect import bisect_right
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 from rushlight import _C, default_generator
+from rushlight._C import Tensor
 
 __all__ = [
     "ChainDataset",
@@ -28,27 +30,27 @@ class Dataset(Generic[_T_co]):
     With `__getitems__(indices)` as well, the loader asks for all samples of a batch at once.
     """
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> _T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other):
+    def __add__(self, other: "Dataset[_T_co]") -> "ConcatDataset[_T_co]":
         return ConcatDataset([self, other])
 
 
 class IterableDataset(Dataset[_T_co]):
     """Samples one after the other: a subclass has `__iter__`."""
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[_T_co]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other):
         return ChainDataset([self, other])
 
 
-class TensorDataset(Dataset):
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """The rows of tensors: sample i is the tuple of their i-th rows."""
 
-    def __init__(self, *tensors) -> None:
+    def __init__(self, *tensors: Tensor) -> None:
         if any(tensors[0].size(0) != tensor.size(0) for tensor in tensors):
             raise AssertionError("Size mismatch between tensors")
         self.tensors = tensors
@@ -116,7 +118,7 @@ class ConcatDataset(Dataset[_T_co]):
         self.cumulative_sizes = self.cumsum(self.datasets)
 
     @staticmethod
-    def cumsum(sequence):
+    def cumsum(sequence) -> Any:
         """Where each part ends."""
         return list(itertools.accumulate(len(part) for part in sequence))
 
@@ -184,7 +186,7 @@ class Subset(Dataset[_T_co]):
         return len(self.indices)
 
 
-def random_split(dataset, lengths, generator=default_generator):
+def random_split(dataset, lengths, generator=default_generator) -> list[Subset]:
     """Splits a dataset at random into parts of the given lengths, or of fractions that sum to 1.
 
     What is left over by rounding fractions down goes to the first parts, one each.

@@ -15,7 +15,7 @@ default_collate_err_msg_format = (
 )
 
 
-def default_convert(data):
+def default_convert(data) -> Any:
     """The same sample with tensors in place of NumPy's arrays and numbers, deep down."""
     kind = type(data)
     if isinstance(data, Tensor):
@@ -52,7 +52,7 @@ def _rebuild(sample, entries):
         return entries
 
 
-def collate(batch, *, collate_fn_map=None):
+def collate(batch, *, collate_fn_map=None) -> Any:
     """Makes a batch of a list of samples by the functions that `collate_fn_map` has for their types."""
     sample = batch[0]
     kind = type(sample)
@@ -77,29 +77,29 @@ def collate(batch, *, collate_fn_map=None):
     raise TypeError(default_collate_err_msg_format.format(kind))
 
 
-def collate_tensor_fn(batch, *, collate_fn_map=None):
+def collate_tensor_fn(batch, *, collate_fn_map=None) -> Any:
     return _stack(batch, 0)
 
 
-def collate_numpy_array_fn(batch, *, collate_fn_map=None):
+def collate_numpy_array_fn(batch, *, collate_fn_map=None) -> Any:
     if batch[0].dtype.kind in "SUO":
         raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
     return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 
-def collate_numpy_scalar_fn(batch, *, collate_fn_map=None):
+def collate_numpy_scalar_fn(batch, *, collate_fn_map=None) -> Any:
     return as_tensor(batch)
 
 
-def collate_float_fn(batch, *, collate_fn_map=None):
+def collate_float_fn(batch, *, collate_fn_map=None) -> Any:
     return tensor(batch, dtype=float64)
 
 
-def collate_int_fn(batch, *, collate_fn_map=None):
+def collate_int_fn(batch, *, collate_fn_map=None) -> Any:
     return tensor(batch)
 
 
-def collate_str_fn(batch, *, collate_fn_map=None):
+def collate_str_fn(batch, *, collate_fn_map=None) -> Any:
     return batch
 
 
@@ -126,7 +126,7 @@ def _add_numpy() -> None:
 _add_numpy()
 
 
-def default_collate(batch):
+def default_collate(batch) -> Any:
     """Makes a batch of a list of samples, which are alike.
 
     Tensors and arrays are stacked, numbers become a tensor, text stays a list; of tuples, named tuples, lists and

@@ -1,5 +1,7 @@
 """What a dataset can learn of the worker it is read by."""
 
+from typing import Any
+
 _worker_info: "WorkerInfo | None" = None
 
 
@@ -16,6 +18,6 @@ class WorkerInfo:
         return f"WorkerInfo(id={self.id}, num_workers={self.num_workers}, seed={self.seed}, dataset={self.dataset})"
 
 
-def get_worker_info():
+def get_worker_info() -> Any:
     """The WorkerInfo of the worker that is at work, or None."""
     return _worker_info
