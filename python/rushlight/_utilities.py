@@ -32,6 +32,11 @@ __all__ = [
 ]
 
 
+def _operation(table: str, name: str):
+    """An operation's function, found again by pickle."""
+    return getattr(_C, table)[name]
+
+
 def is_tensor(obj) -> bool:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)

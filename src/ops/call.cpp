@@ -144,9 +144,10 @@ void call(const Op& op, const Value* arguments, Results& results, const Tensor* 
     op.compose(call);
     if (destination && !results.tensors[0].is_same(*destination)) {
       check_can_cast(results.tensors[0].dtype(), destination->dtype());
-      // Through an operation of its own, so that the write is recorded.
-      const Value copy[] = {*destination, results.tensors[0], false};
+      // Through an operation of its own, so that the write is recorded. Values borrow.
+      const Tensor computed = std::move(results.tensors[0]);
       results.tensors[0] = *destination;
+      const Value copy[] = {*destination, computed, false};
       Results ignored;
       rushlight::call(op::copy_, copy, ignored);
     }

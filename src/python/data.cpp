@@ -218,7 +218,7 @@ class SequenceReader {
 
   void see(DType dtype) { kind_ = kind_ < 0 ? int(dtype) : int(promote(DType(kind_), dtype)); }
 
-  void infer(PyObject* item) {
+  void infer(PyObject* item, int depth = 0) {
     DType dtype;
     if (PyFloat_CheckExact(item)) return see(default_dtype());
     if (PyBool_Check(item)) return see(DType::Bool);
@@ -233,9 +233,12 @@ class SequenceReader {
     if (!is_sequence(item)) {
       fail(ErrorKind::Runtime, "Could not infer dtype of ", Py_TYPE(item)->tp_name);
     }
+    check(depth < 128, ErrorKind::Value, "too many dimensions '", Py_TYPE(item)->tp_name, "'");
     Object fast = checked(PySequence_Fast(item, "not a sequence"));
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
-      infer(PySequence_Fast_GET_ITEM(fast.get(), i));
+      PyObject* inner = PySequence_Fast_GET_ITEM(fast.get(), i);
+      check(inner != item, ErrorKind::Type, "new(): self-referential lists are incompatible");
+      infer(inner, depth + 1);
     }
   }
 

@@ -124,14 +124,26 @@ PyMemberDef function_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(FunctionObject, dict), READONLY, nullptr},
     {}};
 PyObject* function_reduce(PyObject* self, PyObject*) {
-  Object builtins = Object::steal(PyImport_ImportModule("builtins"));
-  Object getattr = Object::steal(PyObject_GetAttrString(builtins.get(), "getattr"));
   const Callable& callable = callable_in(self);
-  Object owner = Object::steal(callable.is_method ? Py_NewRef((PyObject*)tensor_type)
-                                                  : PyImport_ImportModule("rushlight"));
-  return Py_BuildValue("O(Os)", getattr.get(), owner.get(), callable.name.c_str());
+  if (callable.is_method) {
+    Object builtins = Object::steal(PyImport_ImportModule("builtins"));
+    Object getattr = Object::steal(PyObject_GetAttrString(builtins.get(), "getattr"));
+    return Py_BuildValue("O(Os)", getattr.get(), tensor_type, callable.name.c_str());
+  }
+  Object utilities = Object::steal(PyImport_ImportModule("rushlight._utilities"));
+  if (!utilities) return nullptr;
+  Object find = Object::steal(PyObject_GetAttrString(utilities.get(), "_operation"));
+  if (!find) return nullptr;
+  auto nn = g_nn_functions.find(callable.name);
+  bool is_nn = nn != g_nn_functions.end() && &nn->second == &callable;
+  return Py_BuildValue("O(ss)", find.get(), is_nn ? "_nn_functions" : "_functions",
+                       callable.name.c_str());
 }
-PyMethodDef function_methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr}, {}};
+PyObject* function_copy(PyObject* self, PyObject*) { return Py_NewRef(self); }
+PyMethodDef function_methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr},
+                                  {"__copy__", function_copy, METH_NOARGS, nullptr},
+                                  {"__deepcopy__", function_copy, METH_O, nullptr},
+                                  {}};
 PyType_Slot function_slots[] = {
     {Py_tp_call, (void*)PyVectorcall_Call}, {Py_tp_repr, (void*)function_repr},
     {Py_tp_getset, function_attributes},    {Py_tp_members, function_members},

@@ -4,6 +4,8 @@
 #include <rushlight/operators.h>
 #include <rushlight/print.h>
 
+#include <cstring>
+
 #include "ops/op.h"
 #include "python/binder.h"
 #include "python/hooks.h"
@@ -47,6 +49,17 @@ bool release_python(TensorImpl* impl) noexcept {
   return true;
 }
 
+/// Lets go of what a subclass keeps in its __slots__.
+void clear_slots(PyObject* self) {
+  for (PyTypeObject* type = Py_TYPE(self); type && type != tensor_type; type = type->tp_base) {
+    for (PyMemberDef* member = type->tp_members; member && member->name; ++member) {
+      if (member->type != T_OBJECT_EX || (member->flags & READONLY)) continue;
+      auto* slot = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + member->offset);
+      Py_CLEAR(*slot);
+    }
+  }
+}
+
 void tensor_dealloc(PyObject* self) {
   TensorObject* object = object_of(self);
   if (TensorImpl* impl = object->tensor.impl()) {
@@ -61,8 +74,11 @@ void tensor_dealloc(PyObject* self) {
     }
   }
   PyTypeObject* type = Py_TYPE(self);
+  // A __del__ may keep the object.
+  if (type->tp_finalize && PyObject_CallFinalizerFromDealloc(self) < 0) return;
   if (PyObject_GC_IsTracked(self)) PyObject_GC_UnTrack(self);
   if (object->weak_references) PyObject_ClearWeakRefs(self);
+  if (type != tensor_type) clear_slots(self);
   Py_CLEAR(object->dict);
   if (TensorImpl* impl = object->tensor.impl()) impl->python = nullptr;
   object->tensor.~Tensor();
@@ -99,6 +115,9 @@ PyObject* new_object(PyTypeObject* type, Tensor tensor) {
   // A plain tensor refers to no Python object, so the collector need not look at it.
   object->dict = nullptr;
   object->weak_references = nullptr;
+  // Subclasses may have __slots__ behind our own members.
+  size_t slots = size_t(type->tp_basicsize) - sizeof(TensorObject);
+  if (slots) std::memset(static_cast<void*>(object + 1), 0, slots);
   new (&object->tensor) Tensor(std::move(tensor));
   impl->python = object;
   if (type != tensor_type) PyObject_GC_Track(object);

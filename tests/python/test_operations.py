@@ -207,6 +207,25 @@ def test_example_over_dtypes_and_layouts(torch, entry, line):
             assert_same(torch, ours, theirs, f"{line} [{dtype}, {layout}]", compares_values(entry))
 
 
+# The same calls in place: `add(a, b)` as `Tensor.add_(a, b)`.
+IN_PLACE = [
+    (entry, f"Tensor.{entry['name']}_" + line[len(entry["name"]) :])
+    for entry, line in EXAMPLES
+    if "in-place" in entry["variants"] and line.startswith(entry["name"] + "(") and "dtype=" not in line
+]
+
+
+@pytest.mark.parametrize("entry, line", IN_PLACE, ids=[f"{e['full_name']}: {line}" for e, line in IN_PLACE])
+def test_in_place_form(torch, entry, line):
+    if not hasattr(torch.Tensor, entry["name"] + "_"):
+        return
+    for dtype in ("float32", "int64", "bool"):
+        for layout in ("contiguous", "strided"):
+            options = {"dtype": dtype, "layout": layout}
+            theirs, ours = run(torch, line, **options), run(rushlight, line, **options)
+            assert_same(torch, ours, theirs, f"{line} [{dtype}, {layout}]", compares_values(entry))
+
+
 DIFFERENTIABLE = [
     (entry, line)
     for entry, line in EXAMPLES
