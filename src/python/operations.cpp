@@ -49,12 +49,28 @@ PyObject* method_get(PyObject* self, PyObject* object, PyObject*) {
   return object ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
+/// "sum(Tensor input, int[1]? dim, bool keepdim=False) -> Tensor", under the callable's own name
+/// and, for a method, without the tensor that it is called on.
+std::string signature_line(const Callable& callable, const Op& op) {
+  std::string_view rest = op.schema;
+  rest.remove_prefix(rest.find('(') + 1);
+  if (!callable.is_method) return callable.name + "(" + std::string(rest);
+  // The type of the first parameter may hold brackets, but no comma.
+  rest.remove_prefix(rest.find(op.info->schema.parameters[0].name) +
+                     op.info->schema.parameters[0].name.size());
+  if (rest.starts_with(", ")) rest.remove_prefix(2);
+  return "Tensor." + callable.name + "(" + std::string(rest);
+}
+
 std::string documentation(const Callable& callable) {
   std::string text;
   for (const Overload& overload : callable.overloads) {
-    text += std::string(overload.op->schema) + "\n\n" + overload.op->doc + "\n";
-    if (*overload.op->examples) text += std::string("\nExamples:\n") + overload.op->examples + "\n";
-    text += "\n";
+    if (!text.empty()) text += "\n";
+    text += signature_line(callable, *overload.op) + "\n\n" + overload.op->doc;
+    text += callable.in_place ? " In place.\n" : "\n";
+    if (*overload.op->examples)
+      text +=
+          std::string("\nExamples, after `from torch import *`:\n") + overload.op->examples + "\n";
   }
   return text;
 }
@@ -67,7 +83,7 @@ std::string text_signature(const Callable& callable) {
     if (text.size() > 1) text += ", ";
     if (parameter.keyword_only && !keyword_only) text += "*, ";
     keyword_only = parameter.keyword_only;
-    text += std::string(parameter.name);
+    text += std::string(parameter.name) + (parameter.name == "from" ? "_" : "");  // a keyword
     if (!parameter.has_default) continue;
     const Value& standard = parameter.default_value;
     Object value =
