@@ -37,6 +37,12 @@ class SavedTensor {
   /// The tensor as it was; with its history if `with_history` (a result's otherwise has none).
   /// Throws PyTorch's error, naming both operations, if its bytes have changed since.
   Tensor unpack(const Saver& saver, bool with_history) const;
+  /// Throws that error where unpack() would. Hooks are not called: theirs is another tensor.
+  void check_unchanged(const Saver& saver) const {
+    if (tensor_.defined() && tensor_.impl()->version().writes != writes_) [[unlikely]]
+      blame(saver);
+  }
+  bool has_hooks() const { return bool(packed_); }
   /// Packs what is saved by `hooks` from now on. Throws if there is nothing, or hooks have it.
   void register_hooks(const Saver& saver, std::shared_ptr<SavedTensorHooks> hooks);
   void reset();

@@ -246,13 +246,25 @@ void OpNode::save_results(const Results& results) {
   }
 }
 
-Tensor OpNode::unpack(const autograd::SavedTensor& entry) const {
-  return entry.unpack({*this, op.info->full_name, site}, autograd::grad_enabled());
-}
-
 void OpNode::register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks) {
   check(!released, autograd::kHookedLate);
   saved[index].register_hooks({*this, op.info->full_name, site}, std::move(hooks));
+}
+
+std::vector<Tensor> OpNode::unpack_all() const {
+  check_not_released();
+  bool hooked = false;
+  for (const autograd::SavedTensor& entry : saved) {
+    entry.check_unchanged({*this, op.info->full_name, site});
+    hooked |= entry.has_hooks();
+  }
+  std::vector<Tensor> unpacked;
+  if (!hooked) [[likely]]
+    return unpacked;
+  for (size_t i = 0; i < saved.size(); ++i) {
+    unpacked.push_back(unpack_at(i, autograd::grad_enabled()));
+  }
+  return unpacked;
 }
 
 void OpNode::check_not_released() const { check(!released, autograd::kFreed); }
@@ -272,10 +284,12 @@ Tensor OpNode::unpack_entry(size_t entry, bool with_history) const {
 
 void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) {
   computed.resize(edges_.size());
+  std::vector<Tensor> unpacked;
+  if (!saved.empty()) unpacked = unpack_all();
   bool any = false;
   for (const Tensor& gradient : arrived) any |= gradient.defined();
   if (!any) return;
-  Backward backward(*this, arrived, computed);
+  Backward backward(*this, arrived, computed, unpacked.data());
   op.backward(backward);
   for (size_t i = 0; i < computed.size(); ++i) {
     if (computed[i].defined())
@@ -325,6 +339,8 @@ Tensor Backward::saved(Name name) const {
   int entry = saved_entry(node_, name);
   check(entry >= 0, ErrorKind::Value, node_.op.info->full_name,
         ": backward reads what it did not save");
+  size_t first = node_.first_saved[size_t(entry)];
+  if (unpacked_ && first != node_.first_saved[size_t(entry) + 1]) return unpacked_[first];
   return node_.unpack_entry(size_t(entry), autograd::grad_enabled());
 }
 
@@ -333,7 +349,7 @@ std::vector<Tensor> Backward::saved_list(Name name) const {
   size_t entry = size_t(saved_entry(node_, name));
   std::vector<Tensor> list;
   for (size_t i = node_.first_saved[entry]; i < node_.first_saved[entry + 1]; ++i) {
-    list.push_back(node_.unpack(node_.saved[i]));
+    list.push_back(unpacked_ ? unpacked_[i] : node_.unpack_at(i, autograd::grad_enabled()));
   }
   return list;
 }

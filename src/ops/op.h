@@ -150,8 +150,10 @@ class OpNode;
 
 class Backward {
  public:
-  Backward(const OpNode& node, autograd::Gradients& arrived, autograd::Gradients& computed)
-      : node_(node), arrived_(arrived), computed_(computed) {}
+  /// `unpacked`: all that the node saved, if that has been unpacked already.
+  Backward(const OpNode& node, autograd::Gradients& arrived, autograd::Gradients& computed,
+           const Tensor* unpacked)
+      : node_(node), arrived_(arrived), computed_(computed), unpacked_(unpacked) {}
 
   /// Gradient of a result; zeros if none arrived.
   const Tensor& grad(size_t result = 0);
@@ -204,6 +206,7 @@ class Backward {
   const OpNode& node_;
   autograd::Gradients& arrived_;
   autograd::Gradients& computed_;
+  const Tensor* unpacked_;
 };
 
 }  // namespace rushlight

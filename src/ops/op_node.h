@@ -19,13 +19,15 @@ class OpNode final : public autograd::Node {
   void save_inputs(const Value* arguments, const Tensor* target);
   void save_results(const Results& results);
 
-  /// The tensor, if nothing has changed it since; else PyTorch's error, naming both operations.
-  Tensor unpack(const autograd::SavedTensor& saved) const;
-  /// Number `index` of `saved`, freed or not: throws if it is.
+  /// Number `index` of `saved`. Throws if it has been freed, or changed since: PyTorch's error,
+  /// naming both operations.
   Tensor unpack_at(size_t index, bool with_history) const;
   /// A tensor of `.save`, or the number given in its place, whether or not gradients are recorded.
   Tensor unpack_entry(size_t entry, bool with_history) const;
   void check_not_released() const;
+  /// Throws if anything that was saved has been changed, whether or not the formula will read it.
+  /// Where hooks packed something: all that was saved, since each is to be unpacked once.
+  std::vector<Tensor> unpack_all() const;
   /// Lets `hooks` pack what `.save` names, from now on.
   void register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks);
 

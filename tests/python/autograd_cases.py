@@ -1160,7 +1160,7 @@ def try_each(*calls):
         try:
             note(call())
         except Exception as error:
-            note(type(error), str(error))
+            note(type(error), str(error).split(" Hint: `")[0].split(" Hint: enable")[0])
 
 
 def saved_hooks_of_one():
@@ -1228,3 +1228,50 @@ def saved_leaf_stays_a_leaf():
     note(saved is a, saved.is_leaf, saved.grad_fn, saved.requires_grad)
     (saved * 3).sum().backward()
     return a.grad, saved.grad
+
+
+def all_that_was_saved_is_checked():
+    a, b = leaf() * 1, leaf() * 1
+    c = a * b
+    b.add_(1)
+    try_each(
+        lambda: torch.autograd.grad(c.sum(), b, retain_graph=True),
+        lambda: torch.autograd.grad(c.sum(), a, retain_graph=True),
+    )
+    d = a.detach() * b
+    a.detach().add_(1)
+    return torch.autograd.grad(d.sum(), a, allow_unused=True)
+
+
+def all_that_was_saved_is_unpacked_once():
+    a, b = leaf(), leaf()
+
+    def unpack(t):
+        note("unpack", t.detach())
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, unpack):
+        outputs = [a * b * 2, a.sigmoid(), a / b, a.prod(), a.softmax(0), torch.addcmul(a, a, b), a.std(), a**b]
+    for output in outputs:
+        note(output.grad_fn.name())
+        torch.autograd.grad(output.sum(), a, retain_graph=True)
+        torch.autograd.grad(output.sum(), a, create_graph=True)
+
+
+def freed_even_if_no_gradient_arrives():
+    class Nothing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, g):
+            return None
+
+    a = leaf()
+    b = a * a
+    c = Nothing.apply(b).sum()
+    c.backward(retain_graph=True)
+    note(a.grad)
+    b.sum().backward()
+    c.backward()
