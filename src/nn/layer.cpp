@@ -192,7 +192,8 @@ void Layer::reset_parameters() {
 // ------------------------------------------------------------------------------------------
 
 std::string Layer::class_name() const {
-  if (is_overridden() || !entry_) return Module::class_name();
+  if (is_overridden()) return Module::class_name();
+  if (!entry_) return "Module";
   return std::string(info(*entry_).schema.name);
 }
 

@@ -58,7 +58,7 @@ Tensor run_batch(Layer& layer, const Tensor& input, int64_t low, int64_t high) {
   const Tensor& batches = layer.tensor("num_batches_tracked");
   bool averages = layer.is_none("momentum");
   double momentum = averages ? 0 : layer.real("momentum");
-  if (layer.is_training() && batches.defined()) {
+  if (layer.is_training() && layer.flag("track_running_stats") && batches.defined()) {
     batches.add_(int64_t(1));
     if (averages) momentum = 1 / batches.item<double>();
   }
@@ -178,7 +178,8 @@ constinit const LayerEntry layer::Embedding = {
           const Tensor& given = arguments["_weight"].tensor_or_undefined();
           check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
                 "Shape of weight does not match num_embeddings and embedding_dim");
-          layer.add_parameter("weight", given.defined() ? given : arguments.empty({count, size}));
+          layer.add_parameter("weight",
+                              given.defined() ? given.detach() : arguments.empty({count, size}));
           arguments.initialised = given.defined();
           if (arguments["_freeze"].as<bool>()) layer.tensor("weight").requires_grad_(false);
         },

@@ -18,8 +18,8 @@ struct ModuleObject {
 
 extern PyTypeObject* module_type;     ///< _C.ModuleBase
 extern PyTypeObject* parameter_type;  ///< rushlight.nn.Parameter, once it is there
-extern PyTypeObject* buffer_type;     ///< rushlight.nn.Buffer
 extern bool all_modules_hooked;       ///< there are hooks that every module calls
+extern bool registration_hooked;      ///< there are hooks of registering
 
 inline bool is_module(PyObject* object) { return PyType_IsSubtype(Py_TYPE(object), module_type); }
 inline ModuleObject* module_object(PyObject* self) { return reinterpret_cast<ModuleObject*>(self); }
@@ -31,6 +31,8 @@ PyObject* wrap_module(nn::Module* module);
 PyObject* wrap_parameter(const Tensor& tensor);
 /// Whether the object is a Parameter.
 bool is_parameter(PyObject* object);
+/// Whether the object is a tensor that rushlight.nn.Buffer marked.
+bool is_buffer(PyObject* object);
 std::string_view text_of(PyObject* unicode);
 /// "torch.FloatTensor" of a tensor, "module.Class" of other objects; as torch.typename has it.
 std::string type_text(PyObject* object);
@@ -40,6 +42,7 @@ std::string type_text(PyObject* object);
 PyObject* get_module_attribute(PyObject* self, PyObject* name);
 int set_module_attribute(PyObject* self, PyObject* name, PyObject* value);
 extern PyMethodDef module_table_methods[];
+extern PyMethodDef registration_functions[];
 
 // -- Layers (nn_layers.cpp) ----------------------------------------------------------------------
 

@@ -54,14 +54,55 @@ void check_initialised(PyObject* self, const char* what) {
         " before Module.__init__() call");
 }
 
+// Module.register_parameter and register_buffer, and what runs the hooks of registering a module.
+PyObject *g_register_parameter, *g_register_buffer, *g_registering_module;
+PyObject *g_parameter_name, *g_buffer_name;
+
+/// Whether registering goes through Python: there are hooks, or the class has its own method.
+bool registers_itself(PyObject* self, PyObject* method_name, PyObject* ours) {
+  return registration_hooked || _PyType_Lookup(Py_TYPE(self), method_name) != ours;
+}
+
+void assign_parameter(PyObject* self, PyObject* name, PyObject* value) {
+  check_initialised(self, "parameters");
+  forget(self, name, Table::Parameters);
+  if (registers_itself(self, g_parameter_name, g_register_parameter))
+    checked(PyObject_CallMethodObjArgs(self, g_parameter_name, name, value, nullptr));
+  else
+    layer_of(self).register_parameter(std::string(text_of(name)), tensor_of(value));
+}
+
+void assign_module(PyObject* self, PyObject* name, PyObject* value) {
+  check_initialised(self, "module");
+  forget(self, name, Table::Modules);
+  Object part = Object::borrow(value);
+  if (registration_hooked)
+    part = checked(PyObject_CallFunctionObjArgs(g_registering_module, self, name, value, nullptr));
+  layer_of(self).add_module(std::string(text_of(name)),
+                            Ref<Module>::share(module_object(part.get())->layer));
+}
+
+void assign_buffer(PyObject* self, PyObject* name, PyObject* value) {
+  check_initialised(self, "buffer");
+  Object persistent = checked(PyObject_GetAttrString(value, "persistent"));
+  if (registers_itself(self, g_buffer_name, g_register_buffer)) {
+    checked(
+        PyObject_CallMethodObjArgs(self, g_buffer_name, name, value, persistent.get(), nullptr));
+    return;
+  }
+  PyObject* dict = module_object(self)->dict;
+  check(!dict || !PyDict_Contains(dict, name), ErrorKind::Key, "attribute '", text_of(name),
+        "' already exists");
+  layer_of(self).register_buffer(std::string(text_of(name)), tensor_of(value),
+                                 persistent.get() == Py_True);
+}
+
 /// Assigns a parameter, a part or a buffer; false if it is a plain attribute.
 bool assign(PyObject* self, PyObject* name, PyObject* value) {
   nn::Layer& layer = layer_of(self);
   std::string_view text = text_of(name);
   if (is_parameter(value)) {
-    check_initialised(self, "parameters");
-    forget(self, name, Table::Parameters);
-    layer.register_parameter(std::string(text), tensor_of(value));
+    assign_parameter(self, name, value);
     return true;
   }
   if (auto* slot = find(layer.parameter_slots(), text)) {
@@ -71,9 +112,7 @@ bool assign(PyObject* self, PyObject* name, PyObject* value) {
     return true;
   }
   if (is_module(value)) {
-    check_initialised(self, "module");
-    forget(self, name, Table::Modules);
-    layer.add_module(std::string(text), Ref<Module>::share(module_object(value)->layer));
+    assign_module(self, name, value);
     return true;
   }
   if (auto* slot = find(layer.module_slots(), text)) {
@@ -82,19 +121,15 @@ bool assign(PyObject* self, PyObject* name, PyObject* value) {
     auto keep = std::move(slot->value);
     return true;
   }
-  bool is_buffer = buffer_type && PyType_IsSubtype(Py_TYPE(value), buffer_type);
+  bool marked = is_buffer(value);
   auto* slot = find(layer.buffer_slots(), text);
-  if (!is_buffer && !slot) return false;
+  if (!marked && !slot) return false;
   check(value == Py_None || is_tensor(value), ErrorKind::Type, "cannot assign '", type_text(value),
         "' as buffer '", text, "' (torch.nn.Buffer, torch.Tensor or None expected)");
-  if (is_buffer) {
-    check_initialised(self, "buffer");
-    forget(self, name, Table::Buffers);
-    Object persistent = checked(PyObject_GetAttrString(value, "persistent"));
-    layer.register_buffer(std::string(text), tensor_of(value), persistent.get() == Py_True);
-  } else {
+  if (marked)
+    assign_buffer(self, name, value);
+  else
     slot->value = value == Py_None ? Tensor() : tensor_of(value);
-  }
   return true;
 }
 
@@ -128,6 +163,7 @@ int set_module_attribute(PyObject* self, PyObject* name, PyObject* value) {
           return PyObject_GenericSetAttr(self, name, nullptr);
         }
         if (assign(self, name, value)) return 0;
+        if (text_of(name) == "forward") layer_of(self).set_overridden(true);
         const nn::Setting* setting = layer_of(self).find_setting(text_of(name));
         if (setting) {
           set_setting(layer_of(self), *setting, value);
@@ -216,8 +252,11 @@ PyObject* set_entry(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     Tensor tensor = value == Py_None ? Tensor() : tensor_of(value);
     if (table == Table::Parameters)
       layer.register_parameter(name, tensor);
-    else
-      layer.register_buffer(name, tensor, count < 4 || args[3] == Py_True);
+    else {
+      auto* slot = find(layer.buffer_slots(), name);
+      bool persistent = count < 4 ? !slot || slot->persistent : args[3] == Py_True;
+      layer.register_buffer(name, tensor, persistent);
+    }
     return Py_NewRef(Py_None);
   });
 }
@@ -353,6 +392,23 @@ PyObject* require_grad(PyObject* self, PyObject* requires_grad) {
 }
 
 }  // namespace
+
+namespace {
+
+/// _set_registration(Module.register_parameter, Module.register_buffer, function that runs hooks)
+PyObject* set_registration(PyObject*, PyObject* const* args, Py_ssize_t) {
+  g_parameter_name = PyUnicode_InternFromString("register_parameter");
+  g_buffer_name = PyUnicode_InternFromString("register_buffer");
+  g_register_parameter = Py_NewRef(args[0]);
+  g_register_buffer = Py_NewRef(args[1]);
+  g_registering_module = Py_NewRef(args[2]);
+  return Py_NewRef(Py_None);
+}
+
+}  // namespace
+
+PyMethodDef registration_functions[] = {
+    {"_set_registration", (PyCFunction)(void*)set_registration, METH_FASTCALL, nullptr}, {}};
 
 PyMethodDef module_table_methods[] = {
     {"_zero_grad", zero_grad, METH_O, nullptr},

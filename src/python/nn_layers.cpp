@@ -219,6 +219,22 @@ PyObject* call_with(const nn::LayerEntry& entry, nn::Layer& layer, PyObject* con
   return run(entry, layer, {inputs.data(), inputs.size()});
 }
 
+/// Tells the hooks of registering what `build` registered.
+void announce(PyObject* self) {
+  // Copies, because a hook may change the tables.
+  for (const auto& slot : std::vector(layer_of(self).parameter_slots())) {
+    if (!slot.value.defined()) continue;
+    Object value = checked(wrap_parameter(slot.value));
+    checked(PyObject_CallMethod(self, "register_parameter", "sO", slot.name.c_str(), value.get()));
+  }
+  for (const auto& slot : std::vector(layer_of(self).buffer_slots())) {
+    Object value = checked(wrap(slot.value));
+    PyObject* persistent = slot.persistent ? Py_True : Py_False;
+    checked(PyObject_CallMethod(self, "register_buffer", "sOO", slot.name.c_str(), value.get(),
+                                persistent));
+  }
+}
+
 /// Runs a constructor on an object of the layer's class or of one that derives from it.
 void construct(const LayerMethod& method, PyObject* self, PyObject* const* arguments, size_t count,
                PyObject* names) {
@@ -241,6 +257,8 @@ void construct(const LayerMethod& method, PyObject* self, PyObject* const* argum
   nn::Layer& layer = layer_of(self);
   bool resets = layer.build(method.entry, values.data());
   module_object(self)->initialised = true;
+  if (registration_hooked) [[unlikely]]
+    announce(self);
   if (!resets) return;
   // A subclass may initialise in its own way.
   checked(PyObject_CallMethodNoArgs(self, g_reset_name));

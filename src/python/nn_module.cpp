@@ -11,8 +11,8 @@ namespace rushlight::python {
 
 PyTypeObject* module_type;
 PyTypeObject* parameter_type;
-PyTypeObject* buffer_type;
 bool all_modules_hooked;
+bool registration_hooked;
 
 namespace {
 
@@ -300,8 +300,10 @@ int set_training(PyObject* self, PyObject* value, void*) {
 PyObject* get_hooked(PyObject* self, void*) { return PyBool_FromLong(module_object(self)->hooked); }
 int set_hooked(PyObject* self, PyObject* value, void*) {
   bool hooked = value == Py_True;
+  PyObject* dict = module_object(self)->dict;
+  bool own_forward = dict && PyDict_Contains(dict, g_forward) == 1;
   module_object(self)->hooked = hooked;
-  layer_of(self).set_overridden(hooked || !is_native(Py_TYPE(self)));
+  layer_of(self).set_overridden(hooked || own_forward || !is_native(Py_TYPE(self)));
   return 0;
 }
 
@@ -360,11 +362,8 @@ PyType_Spec spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
     slots};
 
-PyObject* set_tensor_classes(PyObject*, PyObject* args) {
-  PyObject *parameter, *buffer;
-  if (!PyArg_ParseTuple(args, "OO", &parameter, &buffer)) return nullptr;
+PyObject* set_tensor_classes(PyObject*, PyObject* parameter) {
   parameter_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(parameter));
-  buffer_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(buffer));
   return Py_NewRef(Py_None);
 }
 
@@ -373,13 +372,19 @@ PyObject* set_modules_hooked(PyObject*, PyObject* hooked) {
   return Py_NewRef(Py_None);
 }
 
+PyObject* set_registration_hooked(PyObject*, PyObject* hooked) {
+  registration_hooked = hooked == Py_True;
+  return Py_NewRef(Py_None);
+}
+
 PyObject* type_text_function(PyObject*, PyObject* object) {
   return guarded([&] { return PyUnicode_FromString(type_text(object).c_str()); });
 }
 
 PyMethodDef functions[] = {
-    {"_set_tensor_classes", set_tensor_classes, METH_VARARGS, nullptr},
+    {"_set_tensor_classes", set_tensor_classes, METH_O, nullptr},
     {"_set_modules_hooked", set_modules_hooked, METH_O, nullptr},
+    {"_set_registration_hooked", set_registration_hooked, METH_O, nullptr},
     {"_type_text", type_text_function, METH_O, "The name that torch.typename gives."},
     {}};
 
@@ -399,15 +404,24 @@ PyObject* wrap_module(nn::Module* module) {
        ", has no Python object yet");
 }
 
+namespace {
+
+bool has_mark(PyObject* tensor, const char* name) {
+  PyObject* dict = reinterpret_cast<TensorObject*>(tensor)->dict;
+  PyObject* mark = dict ? PyDict_GetItemString(dict, name) : nullptr;
+  return mark && PyObject_IsTrue(mark) == 1;
+}
+
+}  // namespace
+
 bool is_parameter(PyObject* object) {
   if (!parameter_type || !is_tensor(object)) return false;
   if (PyType_IsSubtype(Py_TYPE(object), parameter_type)) return true;
   // A tensor of another class may say that it is one: see rushlight.nn.parameter.
-  auto* tensor = reinterpret_cast<TensorObject*>(object);
-  if (!tensor->dict) return false;
-  PyObject* mark = PyDict_GetItemString(tensor->dict, "_is_param");
-  return mark && PyObject_IsTrue(mark) == 1;
+  return has_mark(object, "_is_param");
 }
+
+bool is_buffer(PyObject* object) { return is_tensor(object) && has_mark(object, "_is_buffer"); }
 
 PyObject* wrap_parameter(const Tensor& tensor) {
   if (!tensor.defined() || tensor.impl()->python || !parameter_type) return wrap(tensor);
@@ -437,6 +451,7 @@ void add_nn(PyObject* module) {
   }
   PyType_Modified(module_type);
   add_functions(module, functions);
+  add_functions(module, registration_functions);
   add_layers(module);
   add_init(module);
 }

@@ -255,6 +255,7 @@ def test_modules_without_hooks_are_called_directly():
     assert not net._hooked
 
 
+@pytest.mark.filterwarnings("ignore:Using a non-full")
 def test_hook_of_a_dead_module_is_not_called():
     x = rushlight.zeros(2, requires_grad=True)
     module = rushlight.nn.Tanh()

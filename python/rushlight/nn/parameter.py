@@ -67,24 +67,27 @@ def _rebuild_parameter(data, requires_grad, backward_hooks, state=None):
 
 class _BufferMeta(type(Tensor)):  # type: ignore[misc]
     def __instancecheck__(self, instance):
-        if self is Buffer and isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False):
-            return True
+        if self is Buffer:
+            return isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False)
         return super().__instancecheck__(instance)
 
 
 class Buffer(Tensor, metaclass=_BufferMeta):
-    """A tensor that is part of a Module's state but not trained; saved with it if `persistent`."""
+    """A tensor that is part of a Module's state but not trained; saved with it if `persistent`.
+
+    It is marked, and of the class that `data` is of.
+    """
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> "Self":
         if data is None:
             data = Tensor()
-        buffer = Tensor._make_subclass(cls, data.detach(), data.requires_grad)
+        buffer = data.detach().requires_grad_(data.requires_grad)
         buffer.persistent = persistent
         buffer._is_buffer = True
         return buffer
 
 
-_C._set_tensor_classes(Parameter, Buffer)
+_C._set_tensor_classes(Parameter)
 
 
 def __getattr__(name):

@@ -1,3 +1,4 @@
+from rushlight.nn.modules import utils  # noqa: F401
 from rushlight.nn.modules._layers import provide
 from rushlight.nn.modules.container import (  # noqa: F401
     ModuleDict,

@@ -20,10 +20,9 @@ class Convertible(ModuleBase):
             if parameter is None:
                 continue
             with no_grad():
-                parameter.data = fn(parameter.data)
+                _replace(parameter, fn(parameter))
                 if parameter.grad is not None:
-                    gradient = parameter.grad
-                    gradient.data = fn(gradient.data)
+                    _replace(parameter.grad, fn(parameter.grad))
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = fn(buffer)
@@ -84,26 +83,37 @@ class Convertible(ModuleBase):
         raise NotImplementedError("Module.share_memory(): Rushlight does not share tensors between processes yet")
 
 
-def _parse_to(*args, device=None, dtype=None, non_blocking=False, tensor=None, memory_format=None):
+def _replace(tensor, converted):
+    if converted is not tensor:
+        tensor.data = converted
+
+
+def _parse_to(
+    *args, device=None, dtype=None, non_blocking=False, tensor=None, copy=False, memory_format=None, **unknown
+):
     """(device, dtype, non_blocking, memory_format) of the arguments that Tensor.to takes."""
     rest = list(args)
+    typed = tensor is not None or dtype is not None
+    if copy:
+        raise RuntimeError(".to() does not accept copy argument")
     if rest and isinstance(rest[0], Tensor):
-        tensor = rest.pop(0)
+        tensor, typed = rest.pop(0), True
     elif rest and isinstance(rest[0], _C.dtype):
-        dtype = rest.pop(0)
+        dtype, typed = rest.pop(0), True
     elif rest and (rest[0] is None or isinstance(rest[0], (str, int, _C.device))):
         device = rest.pop(0)
         if rest and (rest[0] is None or isinstance(rest[0], _C.dtype)):
-            dtype = rest.pop(0)
-    if rest and isinstance(rest[0], bool):
+            dtype, typed = rest.pop(0), True
+    if typed and rest and isinstance(rest[0], bool):
         non_blocking = rest.pop(0)
-    if rest:
+    if rest or unknown:
+        options = "bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None"
         raise TypeError(
             "to() received an invalid combination of arguments - got ("
-            + ", ".join(type(argument).__name__ for argument in args)
-            + "), but expected one of:\n"
-            " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False)\n"
-            " * (torch.dtype dtype, bool non_blocking = False)\n * (Tensor tensor, bool non_blocking = False)"
+            + ", ".join([type(argument).__name__ for argument in args])
+            + "".join(f"{name}={type(argument).__name__}, " for name, argument in unknown.items())
+            + f"), but expected one of:\n * (torch.device device = None, torch.dtype dtype = None, {options})\n"
+            f" * (torch.dtype dtype, {options})\n * (Tensor tensor, {options})\n"
         )
     if tensor is not None:
         device, dtype = tensor.device, tensor.dtype

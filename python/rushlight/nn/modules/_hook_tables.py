@@ -17,7 +17,10 @@ def hook_table(name):
         self.__dict__[name] = value
         self._hooked = self._hooked or bool(value)
 
-    return property(get, set)
+    def delete(self):
+        self.__dict__.pop(name, None)
+
+    return property(get, set, delete)
 
 
 def register(hooks, hook, prepend=False, flags=()):

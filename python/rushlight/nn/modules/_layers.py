@@ -1,4 +1,10 @@
-"""The classes of the layers, made when they are first asked for from what the C++ layer table tells."""
+"""The classes of the layers, made when they are first asked for from what the C++ layer table tells.
+
+A layer's file may add to that: BASE, the class that its layers derive from, BASES, those of single layers (a class or the
+name of a layer), and MEMBERS, what is Python of single layers.
+"""
+
+import importlib
 
 from typing import Any
 
@@ -6,7 +12,6 @@ from rushlight import _C
 from rushlight.nn.modules.module import Module
 
 FILES = dict(_C._layer_names())
-_BASES = {"ReLU6": "Hardtanh"}
 _made: dict[str, type] = {}
 
 
@@ -22,7 +27,11 @@ def layer(name) -> Any:
         members.update(__module__="rushlight.nn.modules." + file, __qualname__=name)
         if resets:
             members["reset_parameters"] = _reset_parameters
-        base = layer(_BASES[name]) if name in _BASES else Module
+        home = importlib.import_module("rushlight.nn.modules." + file)
+        members.update(getattr(home, "MEMBERS", {}).get(name, {}))
+        base = getattr(home, "BASES", {}).get(name, getattr(home, "BASE", Module))
+        if isinstance(base, str):
+            base = layer(base)
         _made[name] = _C._register_layer(type(name, (base,), members), name)
     return _made[name]
 

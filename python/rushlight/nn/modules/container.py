@@ -131,9 +131,9 @@ class Sequential(_ModuleSequence):
 
 def _check_count(count):
     if not isinstance(count, int):
-        raise TypeError(f"unsupported operand type(s) for *: {type(Sequential)} and {type(count)}")
+        raise TypeError(f"unsupported operand type(s) for *: {Sequential} and {type(count)}")
     if count <= 0:
-        raise ValueError(f"Non-positive multiplication factor {count} for {type(Sequential)}")
+        raise ValueError(f"Non-positive multiplication factor {count} for {Sequential}")
 
 
 class ModuleList(_ModuleSequence):
@@ -343,8 +343,6 @@ class ParameterDict(Module):
             self.update(parameters)
 
     def __getitem__(self, key):
-        if str(key) not in self._keys:
-            raise KeyError(key)
         return getattr(self, str(key))
 
     def __setitem__(self, key, value) -> None:
@@ -419,6 +417,8 @@ class ParameterDict(Module):
                 "ParametersDict.update should be called with an iterable of key/value pairs, but got "
                 + type(parameters).__name__
             )
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            parameters = sorted(parameters.items())  # as in PyTorch; what has an order of its own keeps it
         for key, value in _pairs(parameters, "ParameterDict"):
             self[key] = value
 
@@ -431,6 +431,11 @@ class ParameterDict(Module):
     def __or__(self, other) -> "ParameterDict":
         result = self.copy()
         result.update(other)
+        return result
+
+    def __ror__(self, other):
+        result = other.copy()
+        result.update(self)
         return result
 
     def __ior__(self, other) -> "Self":

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
+    "register_module_buffer_registration_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
     "register_module_forward_pre_hook",
     "register_module_forward_hook",
     "register_module_full_backward_pre_hook",
@@ -82,6 +85,42 @@ _global_is_full_backward_hook = None
 
 def _has_any_global_hook():
     return _global_forward_pre_hooks or _global_forward_hooks or _global_backward_pre_hooks or _global_backward_hooks
+
+
+_global_buffer_registration_hooks: OrderedDict = OrderedDict()
+_global_module_registration_hooks: OrderedDict = OrderedDict()
+_global_parameter_registration_hooks: OrderedDict = OrderedDict()
+
+
+def _register_registration(hooks, hook):
+    _C._set_registration_hooked(True)
+    return register(hooks, hook)
+
+
+def register_module_buffer_registration_hook(hook):
+    """Calls `hook(module, name, buffer)` when a buffer is registered; it may return another one."""
+    return _register_registration(_global_buffer_registration_hooks, hook)
+
+
+def register_module_module_registration_hook(hook):
+    """Calls `hook(module, name, part)` when a module becomes part of another; it may return another one."""
+    return _register_registration(_global_module_registration_hooks, hook)
+
+
+def register_module_parameter_registration_hook(hook):
+    """Calls `hook(module, name, parameter)` when a parameter is registered; it may return another one."""
+    return _register_registration(_global_parameter_registration_hooks, hook)
+
+
+def _run_registration_hooks(hooks, module, name, value):
+    if not (
+        _global_buffer_registration_hooks or _global_module_registration_hooks or _global_parameter_registration_hooks
+    ):
+        _C._set_registration_hooked(False)
+    for hook in hooks.values():
+        changed = hook(module, name, value)
+        value = value if changed is None else changed
+    return value
 
 
 def _register_global(hooks, hook, flags=()):
@@ -164,6 +203,8 @@ class Module(Stateful, Convertible):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
                 f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
+        if param is not None:
+            param = _run_registration_hooks(_global_parameter_registration_hooks, self, name, param)
         self._set_entry("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -173,6 +214,7 @@ class Module(Stateful, Convertible):
             raise TypeError(
                 f"cannot assign '{_C._type_text(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
+        tensor = _run_registration_hooks(_global_buffer_registration_hooks, self, name, tensor)
         self._set_entry("_buffers", name, tensor, persistent)
 
     def _check_registration(self, kind, name, table):
@@ -199,6 +241,7 @@ class Module(Stateful, Convertible):
             raise KeyError(f'module name can\'t contain ".", got: {name}')
         if name == "":
             raise KeyError('module name can\'t be empty string ""')
+        module = _run_registration_hooks(_global_module_registration_hooks, self, name, module)
         self._set_entry("_modules", name, module)
 
     def register_module(self, name: str, module: "Module | None") -> None:
@@ -554,4 +597,9 @@ def _fault_of_legacy_hook(grad_fn, args, result):
     return ""
 
 
+def _registering_module(module, name, part):
+    return _run_registration_hooks(_global_module_registration_hooks, module, name, part)
+
+
 _C._register_layer(Module, None)
+_C._set_registration(Module.register_parameter, Module.register_buffer, _registering_module)

@@ -1,0 +1,240 @@
+"""Module and its containers beside PyTorch: lines run one after the other on both libraries, with the same outcome each."""
+
+import warnings
+
+import pytest
+import rushlight
+
+SETUP = """
+nn, P = torch.nn, torch.nn.Parameter
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(2, 3)
+        self.b = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+        self.register_buffer("buf", torch.ones(2))
+        self.register_buffer("tmp", torch.zeros(1), persistent=False)
+        self.w = P(torch.ones(2))
+        self.none = None
+        self.register_parameter("np", None)
+class Extra(nn.Module):
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+    def get_extra_state(self): return {"value": self.value}
+    def set_extra_state(self, state): self.value = state["value"]
+class Own(nn.Module):
+    def register_parameter(self, name, value):
+        log.append(name)
+        super().register_parameter(name, value)
+    def register_buffer(self, name, value, persistent=True):
+        log.append((name, persistent))
+        super().register_buffer(name, value, persistent)
+def put(name, value):
+    setattr(m, name, value)
+    return getattr(m, name)
+def names(pairs): return [name for name, _ in pairs]
+log, m, M = [], Net(), torch.nn.modules.module
+m.x = 5
+"""
+
+CASES = {
+    "registration": """
+        m.register_parameter("x", P(torch.ones(1)))
+        m.register_parameter("a.b", None)
+        m.register_parameter("", None)
+        m.register_parameter(3, None)
+        m.register_parameter("q", torch.ones(1))
+        m.register_parameter("q", P(torch.ones(1)) * 1)
+        m.register_buffer("x", None)
+        m.register_buffer("a.b", None)
+        m.register_buffer(3, None)
+        m.register_buffer("q", 5)
+        m.register_buffer("training", torch.ones(1))
+        m.add_module("x", None)
+        m.add_module("a.b", None)
+        m.add_module(3, None)
+        m.add_module("q", 5)
+        m.add_module("forward", nn.ReLU())
+    """,
+    "attributes": """
+        put("w", torch.ones(1))
+        put("w", None)
+        put("a", 5)
+        put("a", None)
+        put("buf", 5)
+        put("buf", torch.ones(3))
+        put("buf", P(torch.ones(1)))
+        names(m.named_buffers())
+        put("w", nn.ReLU())
+        put("w", P(torch.ones(1)))
+        names(m.named_parameters())
+        put("none", P(torch.ones(1)))
+        delattr(m, "none")
+        m.none
+        delattr(m, "none")
+        put("x", nn.Buffer(torch.ones(1)))
+        put("w", nn.Buffer(torch.ones(1)))
+        put("y", nn.Buffer(torch.ones(1), persistent=False))
+        put("forward", 3)
+        m(1)
+        m.nope
+    """,
+    "conversions": """
+        m.half().w.dtype
+        sorted(m.state_dict()), sorted(m._non_persistent_buffers_set)
+        m.to("cpu").buf.dtype
+        m.to(torch.int32)
+        m.to("cpu", torch.float32, True).w.dtype
+        m.to(torch.ones(1, dtype=torch.float64)).w.dtype
+        m.to(dtype=torch.float32).w.dtype
+        m.to(copy=True)
+        m.to(bogus=1)
+        m.to("cpu", True)
+        m.to([])
+        m.type("torch.DoubleTensor").w.dtype
+        m._apply(lambda tensor: tensor.add_(1)).w
+        m._apply(lambda tensor: log.append(type(tensor).__name__) or tensor) is m, log[-3:]
+        m.requires_grad_(False).w.requires_grad
+        m.train(1)
+    """,
+    "paths": """
+        m.get_submodule("b.0")
+        m.get_submodule("b.9")
+        m.get_submodule("w")
+        m.get_parameter("b.0.weight").shape
+        m.get_parameter("buf")
+        m.get_parameter("q")
+        m.get_buffer("buf")
+        m.get_buffer("w")
+        m.set_submodule("b.1", nn.Tanh())
+        m.set_submodule("", nn.Tanh())
+        m.set_submodule("b.5", nn.Tanh())
+        m.set_submodule("b.7", nn.Tanh(), strict=True)
+        m.set_submodule("b", 5)
+        m
+    """,
+    "state dicts": """
+        list(m.state_dict()), dict(m.state_dict()._metadata)
+        list(m.state_dict(prefix="x."))
+        [type(v).__name__ for v in m.state_dict(keep_vars=True).values()]
+        m.load_state_dict({})
+        m.load_state_dict({}, strict=False)
+        m.load_state_dict([1])
+        m.load_state_dict({"w": torch.ones(9), "q.r": torch.ones(1), "a.bias": "text", "buf": torch.ones(1, 2)}, False)
+        m.load_state_dict({"w": torch.ones(2, dtype=torch.float64) * 7}, False), m.w
+        m.load_state_dict({"w": torch.ones(2, dtype=torch.float64)}, strict=False, assign=True), m.w
+        m.load_state_dict({"w": P(torch.ones(2), requires_grad=False)}, strict=False, assign=True), m.w
+        list(nn.Sequential(Extra(1)).state_dict())
+        nn.Sequential(Extra(1)).load_state_dict({})
+        nn.Sequential(nn.Tanh()).load_state_dict({"0._extra_state": 3})
+        m.get_extra_state()
+        s = nn.Sequential(m).state_dict(prefix="module.")
+        nn.modules.utils.consume_prefix_in_state_dict_if_present(s, "module."), list(s), list(s._metadata)
+    """,
+    "hooks of state dicts": """
+        m.register_state_dict_pre_hook(lambda *args: log.append(args[1:])) and 0
+        m.register_state_dict_post_hook(lambda m, s, p, l: log.append((len(s), p, l))) and 0
+        m.register_load_state_dict_pre_hook(lambda *args: log.append((type(args[0]).__name__, args[2:]))) and 0
+        m._register_load_state_dict_pre_hook(lambda s, *args: s.update(w=torch.zeros(2))) and 0
+        m.register_load_state_dict_post_hook(lambda m, keys: keys.missing_keys.clear()) and 0
+        list(m.state_dict())
+        str(m.load_state_dict({}))
+        log
+        len(m._state_dict_hooks), delattr(m, "_state_dict_hooks")
+        m.register_load_state_dict_post_hook(lambda m, keys: 5) and m.load_state_dict({})
+    """,
+    "methods and hooks of registration": """
+        o = Own()
+        o.w = P(torch.ones(1)); o.b = nn.Buffer(torch.ones(1)); o.c = nn.Buffer(torch.ones(1), persistent=False)
+        log, list(o.state_dict())
+        h1 = M.register_module_parameter_registration_hook(lambda m, name, value: log.append(name))
+        h2 = M.register_module_buffer_registration_hook(lambda m, name, value: torch.zeros(7))
+        h3 = M.register_module_module_registration_hook(lambda m, name, value: log.append((name, value)))
+        Net().buf, log
+        m.a = nn.ReLU(); m.b.append(nn.Sequential(nn.Tanh()))
+        h1.remove(), h2.remove(), h3.remove()
+        Net().buf, log
+    """,
+    "an object's own forward": """
+        m.a.forward = lambda x: log.append("own") or x
+        nn.Sequential(m.a)(torch.ones(1, 2))
+        delattr(m.a, "forward")
+        nn.Sequential(m.a)(torch.ones(1, 2)).shape, log
+    """,
+    "Sequential": """
+        s = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.Sigmoid())
+        s[-1], s[1:]
+        s[5]
+        s["a"]
+        s.insert(1, nn.ELU())
+        s.insert(9, nn.ELU())
+        s.insert(-1, nn.GELU())
+        s.insert(0, 5)
+        s.append(5)
+        s.extend([nn.ReLU6()])
+        s + nn.Sequential(nn.ReLU())
+        s + 5
+        s * 0
+        s * 1.5
+        2 * nn.Sequential(nn.ReLU())
+        s.pop(-1), s
+        s.__setitem__(9, nn.ReLU())
+        nn.Sequential([nn.ReLU()])
+        nn.Sequential(nn.ReLU())(1, 2)
+    """,
+    "ParameterDict": """
+        s = nn.ParameterDict({"z": torch.ones(1), "a": P(torch.ones(2)), "m": "s"})
+        list(s), s["z"]
+        s["q"]
+        s.setdefault("n", torch.ones(1)), s.setdefault("nn"), s.get("zz", 7)
+        s.pop("m"), s.popitem()
+        s.update(5)
+        s.update([["x", 1, 2]])
+        list(reversed(s)), s.copy(), s.fromkeys(["a"], 1)
+        s | nn.ParameterDict({"u": torch.ones(1)})
+        s | 5
+        5 | s
+        {"v": 1} | s
+        s(1)
+    """,
+    "BatchNorm": """
+        n = nn.BatchNorm1d(2)
+        n(torch.tensor([[1.0, 2], [3, 5]]))
+        n.running_mean, n.running_var, n.num_batches_tracked, n._version
+        n.track_running_stats = False
+        n(torch.ones(2, 2)), n.num_batches_tracked
+        n.track_running_stats = True
+        n.reset_running_stats(), n.running_mean, n.running_var, n.num_batches_tracked
+        n.load_state_dict({"weight": torch.ones(2), "bias": torch.ones(2), "running_mean": torch.ones(2)})
+        [[base.__name__ for base in c.__mro__[:3]] for c in (nn.BatchNorm1d, nn.Dropout, nn.BCELoss, nn.L1Loss, nn.ReLU6)]
+    """,
+    "texts": """
+        nn.Module(), nn.ModuleDict({"a": nn.ReLU()}), nn.ParameterList([P(torch.ones(2)), 5, torch.ones(1)])
+        nn.ModuleList([nn.ReLU()] * 3 + [nn.Linear(1, 1)])
+    """,
+}
+
+
+def outcomes(library, lines):
+    scope = {"torch": library}
+    library.manual_seed(3)
+    exec(SETUP, scope)
+    result = []
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                try:
+                    value = eval(line, scope)
+                except SyntaxError:
+                    value = exec(line, scope)
+            except Exception as error:
+                value = f"{type(error).__name__}: {error}"
+        result.append((line, str(value).replace("rushlight", "torch")))
+    return result
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lines(torch, case):
+    assert outcomes(rushlight, CASES[case]) == outcomes(torch, CASES[case])
