@@ -298,25 +298,38 @@ def layer_class(layer, base):
 
 
 def layers_of(layers, file):
-    text = NOTE + RELAXED + IMPORTS + "from rushlight.nn.modules.module import Module\n"
-    bases = bases_of_layers()
+    classes, base, bases = bases_of_layers(file)
+    text = NOTE + RELAXED + IMPORTS + "from rushlight.nn.modules.module import Module"
     return (
-        text + "\n" + "".join(layer_class(each, bases.get(each.name, "Module")) for each in layers if each.file == file)
+        text
+        + (" as Module" if classes else "")
+        + "\n\n"
+        + classes
+        + "".join(layer_class(each, bases.get(each.name, base)) for each in layers)
     )
 
 
-def bases_of_layers():
-    """The layers that derive from another one, as PyTorch's do."""
-    tree = ast.parse((PACKAGE / "nn" / "modules" / "_layers.py").read_text())
-    (value,) = (n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "_BASES")
-    return ast.literal_eval(value)
+def bases_of_layers(file):
+    """What a file of layers adds in Python: its classes, the base of its layers, and those of single layers."""
+    tree = ast.parse((PACKAGE / "nn" / "modules" / f"{file}.py").read_text())
+    given = {ast.unparse(n.targets[0]): n.value for n in tree.body if isinstance(n, ast.Assign)}
+    classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+    for method in [n for each in classes for n in each.body if isinstance(n, ast.FunctionDef)]:
+        method.body = [ast.Expr(ast.Constant(...))]
+    return (
+        "".join(ast.unparse(each) + "\n\n" for each in classes if each.name[0] == "_"),
+        ast.literal_eval(given.get("_BASE", ast.Constant("Module"))),
+        ast.literal_eval(given.get("_BASES", ast.Dict([], []))),
+    )
 
 
 def stubs(op_sources, layer_sources):
     """{path below the package: text}"""
     entries = opgen.entries_of(op_sources)
-    bases = bases_of_layers()
-    layers = sorted(layergen.layers_of(layer_sources), key=lambda each: (each.name in bases, each.name))
+    layers = layergen.layers_of(layer_sources)
+    files = sorted({each.file for each in layers})
+    derived = {name for file in files for name, base in bases_of_layers(file)[2].items() if base[0] != "_"}
+    layers.sort(key=lambda each: (each.name in derived, each.name))
     functions, methods, nn = callables(entries)
     results = "".join(f"from rushlight._C import {name}\n" for name in result_classes(entries))
     imports = "".join(f"from rushlight.nn.modules.{each.file} import {each.name} as {each.name}\n" for each in layers)
@@ -328,8 +341,8 @@ def stubs(op_sources, layer_sources):
         "nn/functional.pyi": module("nn/functional.py", nn, results),
         "nn/modules/__init__.pyi": module("nn/modules/__init__.py", more=imports),
     }
-    for file in sorted({each.file for each in layers}):
-        made[f"nn/modules/{file}.pyi"] = layers_of(layers, file)
+    for file in files:
+        made[f"nn/modules/{file}.pyi"] = layers_of([each for each in layers if each.file == file], file)
     return made
 
 

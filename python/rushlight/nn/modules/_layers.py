@@ -1,11 +1,10 @@
 """The classes of the layers, made when they are first asked for from what the C++ layer table tells.
 
-A layer's file may add to that: BASE, the class that its layers derive from, BASES, those of single layers (a class or the
-name of a layer), and MEMBERS, what is Python of single layers.
+A layer's file may name what its layers derive from, a class of the file or another layer: _BASE, and _BASES for single
+layers.
 """
 
 import importlib
-
 from typing import Any
 
 from rushlight import _C
@@ -28,10 +27,8 @@ def layer(name) -> Any:
         if resets:
             members["reset_parameters"] = _reset_parameters
         home = importlib.import_module("rushlight.nn.modules." + file)
-        members.update(getattr(home, "MEMBERS", {}).get(name, {}))
-        base = getattr(home, "BASES", {}).get(name, getattr(home, "BASE", Module))
-        if isinstance(base, str):
-            base = layer(base)
+        base = getattr(home, "_BASES", {}).get(name, getattr(home, "_BASE", "Module"))
+        base = layer(base) if base in FILES else getattr(home, base, Module)
         _made[name] = _C._register_layer(type(name, (base,), members), name)
     return _made[name]
 

@@ -1,4 +1,4 @@
 from rushlight.nn.modules._layers import provide
 
-BASES = {"ReLU6": "Hardtanh"}
+_BASES = {"ReLU6": "Hardtanh"}
 __getattr__, __all__ = provide(__name__)

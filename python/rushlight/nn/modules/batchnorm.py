@@ -30,5 +30,5 @@ class _BatchNorm(_NormBase):
     pass
 
 
-BASE = _BatchNorm
+_BASE = "_BatchNorm"
 __getattr__, __all__ = provide(__name__)

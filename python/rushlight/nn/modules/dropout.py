@@ -6,5 +6,5 @@ class _DropoutNd(Module):
     pass
 
 
-BASE = _DropoutNd
+_BASE = "_DropoutNd"
 __getattr__, __all__ = provide(__name__)

@@ -10,7 +10,12 @@ class _WeightedLoss(_Loss):
     pass
 
 
-BASE = _Loss
-_WEIGHTED = "BCELoss BCEWithLogitsLoss CrossEntropyLoss MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss"
-BASES = dict.fromkeys(_WEIGHTED.split(), _WeightedLoss)
+_BASE = "_Loss"
+_BASES = {
+    "BCELoss": "_WeightedLoss",
+    "CrossEntropyLoss": "_WeightedLoss",
+    "MultiLabelSoftMarginLoss": "_WeightedLoss",
+    "MultiMarginLoss": "_WeightedLoss",
+    "NLLLoss": "_WeightedLoss",
+}
 __getattr__, __all__ = provide(__name__)
