@@ -19,11 +19,20 @@ struct CallSite {
 /// Counts writes, so that backward can tell whether what it saved is still what it was.
 struct Version {
   uint32_t writes = 0;
-  CallSite site;                      ///< of the last write
+  int32_t instruction = 0;            // of the call site of the last write
+  const void* code = nullptr;         // its other half
   const char* last_writer = nullptr;  ///< name of the op that wrote last; null: none did
+
+  CallSite site() const { return {code, instruction}; }  ///< of the last write
+  void wrote(const char* op, const CallSite& site) {
+    ++writes;
+    last_writer = op;
+    code = site.code;
+    instruction = site.instruction;
+  }
 };
 
-class Storage : public RefCounted {
+class Storage final : public RefCounted {  // one cache line
  public:
   using Release = void (*)(void* context) noexcept;
 
@@ -41,13 +50,15 @@ class Storage : public RefCounted {
   void resize(size_t bytes);
 
  private:
-  Storage() = default;
+  Storage(size_t block, void* data, size_t bytes)
+      : block_(uint32_t(block)), data_(data), bytes_(bytes) {}
   ~Storage() = default;
+  /// Size of the data's own block; 0 if it has none.
+  size_t separate() const noexcept;
 
-  void* data_ = nullptr;
-  size_t bytes_ = 0;
-  size_t block_ = 0;     ///< size of this header's block, data included if it is inline
-  size_t separate_ = 0;  ///< size of the data's own block, if it has one
+  uint32_t block_;  // size of this header's block, data included if it is inline
+  void* data_;
+  size_t bytes_;
   void* context_ = nullptr;
   Release release_ = nullptr;
   Version version_;

@@ -182,6 +182,8 @@ class Tensors : public std::span<const Tensor> {
 
 /// A tensor over new, uninitialised bytes: no op, no history.
 Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device = kCpu);
+/// A tensor of the shape of `like`, whose elements are not repeated, over new bytes.
+Tensor make_tensor_like(const TensorImpl& like, DType dtype);
 /// A tensor over existing bytes: no op, no history.
 Tensor make_tensor(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
                    std::span<const int64_t> strides, int64_t offset);

@@ -73,10 +73,7 @@ bool add_small(const Tensor& sum, const Tensor& gradient) {
     add(static_cast<double*>(sum.data()), static_cast<const double*>(gradient.data()));
   else
     return false;
-  Version& version = a->version();
-  ++version.writes;
-  version.last_writer = "add_";
-  version.site = {};
+  a->version().wrote("add_", {});
   return true;
 }
 

@@ -85,9 +85,7 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
   bool is_input = holds(inputs_, result), is_dirty = holds(context.dirty_, result);
   if (is_dirty && !result.impl()->inference) {
     Version& version = result.impl()->version();
-    ++version.writes;
-    version.last_writer = "a custom Function";
-    version.site = current_call_site();
+    version.wrote("a custom Function", current_call_site());
   }
   bool differentiable =
       recorded_ && is_floating(result.dtype()) && !holds(context.non_differentiable_, result);

@@ -160,7 +160,7 @@ void SavedTensor::blame(const Saver& saver) const {
        " is at version ", version.writes, "; expected version ", writes_, " instead. Hint: `",
        saver.operation, "`", place(saver.site), " saved its ", output_ >= 0 ? "result" : "input",
        " for backward, but `", version.last_writer ? version.last_writer : "a write", "`",
-       place(version.site), " changed it since.");
+       place(version.site()), " changed it since.");
 }
 
 void SavedTensor::reset() {

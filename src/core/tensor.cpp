@@ -59,6 +59,15 @@ Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
   return Tensor(std::move(impl));
 }
 
+Tensor make_tensor_like(const TensorImpl& like, DType dtype) {
+  if (size_of(dtype) > size_of(like.dtype) || like.device == DeviceType::Meta) {
+    return make_tensor(like.shape, dtype, {like.device, -1});  // the bytes might overflow
+  }
+  Ref<Storage> storage = Storage::allocate(size_t(like.elements * size_of(dtype)));
+  return Tensor(Ref<TensorImpl>::adopt(
+      new TensorImpl(std::move(storage), dtype, like.shape, like.elements)));
+}
+
 Tensor make_tensor(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
                    std::span<const int64_t> strides, int64_t offset) {
   return Tensor(

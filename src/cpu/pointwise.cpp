@@ -454,20 +454,29 @@ Direct direct_loop(const Call& call, std::span<const int64_t> shape,
   return direct;
 }
 
+/// Runs a loop over chunks of `n` elements; `steps` are the bytes between those of an operand.
+[[gnu::noinline]] void run_chunks(Loop loop, int64_t n, int64_t grain,
+                                  std::span<void* const> pointers, const int64_t* steps,
+                                  std::span<const Param> params) {
+  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+    void* moved[kMaxOperands];
+    for (size_t o = 0; o < pointers.size(); ++o)
+      moved[o] = static_cast<char*>(pointers[o]) + begin * steps[o];
+    loop(moved, end - begin, params);
+  });
+}
+
 void run_contiguous(Direct direct, const Call& call, int64_t n, std::span<const Operand> operands) {
   void* pointers[kMaxOperands];
   for (size_t o = 0; o < operands.size(); ++o) pointers[o] = operands[o].data;
   int64_t grain = chunk_size(n, call.cost);
   if (grain >= n) return direct.loop(pointers, n, call.params);
-  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
-    void* moved[kMaxOperands];
-    for (size_t o = 0; o < operands.size(); ++o) {
-      bool number = direct.scalar != 0 && int(o) == direct.scalar;
-      int64_t step = number ? 0 : size_of(operands[o].dtype);
-      moved[o] = static_cast<char*>(operands[o].data) + begin * step;
-    }
-    direct.loop(moved, end - begin, call.params);
-  });
+  int64_t steps[kMaxOperands];
+  for (size_t o = 0; o < operands.size(); ++o) {
+    bool number = direct.scalar != 0 && int(o) == direct.scalar;
+    steps[o] = number ? 0 : size_of(operands[o].dtype);
+  }
+  run_chunks(direct.loop, n, grain, {pointers, operands.size()}, steps, call.params);
 }
 
 [[gnu::noinline]] void run_strided(const Call& call, std::span<const int64_t> shape,
@@ -523,6 +532,19 @@ void run_pointwise(Kernel kernel, DType compute, std::span<const int64_t> shape,
   call.has_scalar_loops =
       about.inputs == 2 && !about.predicate && (params.empty() || params[0].to<double>() == 1.0);
   run(call, shape, operands);
+}
+
+void run_pointwise(Kernel kernel, DType compute, int64_t n, std::span<void* const> pointers,
+                   std::span<const Param> params) {
+  Loop loop = cpu::find_loop(kernel, compute);
+  if (!loop) no_such_kernel(kernel, compute);
+  if (n <= kTile) return loop(pointers.data(), n, params);
+  int64_t grain = chunk_size(n, cpu::loop_cost(kernel));
+  if (grain >= n) return loop(pointers.data(), n, params);
+  int64_t steps[kMaxOperands];
+  std::fill_n(steps, pointers.size(), size_of(compute));
+  if (info(kernel).predicate) steps[0] = size_of(DType::Bool);
+  run_chunks(loop, n, grain, pointers, steps, params);
 }
 
 }  // namespace rushlight

@@ -144,6 +144,11 @@ const KernelInfo& info(Kernel kernel);
 void run_pointwise(Kernel kernel, DType compute, std::span<const int64_t> shape,
                    std::span<const Operand> operands, std::span<const Param> params = {});
 
+/// The same over `n` elements that lie one after another in every operand and already have the
+/// dtype that the kernel wants: the shortest way. `pointers`: the output, then the inputs.
+void run_pointwise(Kernel kernel, DType compute, int64_t n, std::span<void* const> pointers,
+                   std::span<const Param> params = {});
+
 /// Copies and converts `input` to `output`: run_pointwise(Kernel::Copy, …).
 void run_copy(std::span<const int64_t> shape, const Operand& output, const Operand& input);
 

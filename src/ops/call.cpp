@@ -35,10 +35,8 @@ const Tensor* written(const Call& call) {
 
 void bump_version(const Tensor& tensor, const OpInfo& info) {
   if (tensor.impl()->inference) return;
-  Version& version = tensor.impl()->version();
-  ++version.writes;
-  version.site = autograd::current_call_site();
-  version.last_writer = info.in_place ? info.in_place_name.c_str() : info.full_name.c_str();
+  const std::string& name = info.in_place ? info.in_place_name : info.full_name;
+  tensor.impl()->version().wrote(name.c_str(), autograd::current_call_site());
 }
 
 constexpr const char* kClone = "Please clone() the tensor before performing the operation.";

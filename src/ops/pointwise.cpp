@@ -220,40 +220,80 @@ class Prepared {
   SmallVector<Tensor, 1> copies_;
 };
 
-/// Two tensors (or one) of the compute dtype, same shape, in row-major order: nothing to prepare.
-bool run_plain(const Pointwise& pointwise, std::span<const Value> operands,
-               std::span<const Param> params, Tensor& result) {
-  if (operands.size() >= kMaxOperands) return false;
-  Operand entries[kMaxOperands];
-  const TensorImpl* first = nullptr;
-  size_t count = 1;
-  for (const Value& operand : operands) {
-    if (!operand.is_tensor()) return false;
+/// Tensors of one dtype and shape in row-major order: nothing to prepare.
+class Alike {
+ public:
+  /// False if the operand is not like those before it.
+  bool add(const Value& operand) {
+    if (!operand.is_tensor() || count_ == kMaxOperands) return false;
     const TensorImpl* impl = operand.tensor().impl();
-    if (!impl->contiguous || impl->dtype != pointwise.compute || impl->device != DeviceType::Cpu) {
+    if (!impl->contiguous || impl->device != DeviceType::Cpu) return false;
+    if (!first_)
+      first_ = impl;
+    else if (impl->dtype != first_->dtype || !(impl->shape == first_->shape))
       return false;
+    overlaps_ |= impl != first_ && impl->storage == first_->storage;
+    pointers_[count_++] = operand.tensor().data();
+    return true;
+  }
+  const TensorImpl* first() const { return first_; }
+
+  /// False if the result is not like the operands, or the kernel can't work on them as they are.
+  bool run(Kernel kernel, DType dtype, const Tensor* destination, std::span<const Param> params,
+           Tensor& result) {
+    if (is_half(first_->dtype) || kernel == Kernel::Copy) return false;
+    if (destination) {
+      // In place is plain too if the destination is the first operand and overlaps no other.
+      if (destination->impl() != first_ || dtype != first_->dtype || overlaps_) return false;
+      result = *destination;
+    } else {
+      result = make_tensor_like(*first_, dtype);
     }
-    if (!first)
-      first = impl;
-    else if (!(impl->shape == first->shape))
+    pointers_[0] = result.data();
+    run_pointwise(kernel, first_->dtype, first_->elements, {pointers_, count_}, params);
+    return true;
+  }
+
+ private:
+  const TensorImpl* first_ = nullptr;
+  void* pointers_[kMaxOperands];
+  size_t count_ = 1;
+  bool overlaps_ = false;
+};
+
+bool run_alike(const Pointwise& pointwise, std::span<const Value> operands,
+               std::span<const Param> params, Tensor& result) {
+  Alike alike;
+  for (const Value& operand : operands) {
+    if (!alike.add(operand)) return false;
+  }
+  if (!alike.first() || alike.first()->dtype != pointwise.compute) return false;
+  return alike.run(pointwise.kernel, pointwise.result, pointwise.destination, params, result);
+}
+
+/// The same before anything is known of the call: its tensors are alike, its numbers are all 1,
+/// which is what they are left out for.
+bool run_alike(Call& call, Kernel kernel, Result kind, size_t inputs) {
+  const OpInfo& info = *call.op.info;
+  size_t tensors = info.tensor_parameters.size(), count = info.schema.parameters.size();
+  if (!tensors || tensors < inputs || info.tensor_parameters.back() != tensors - 1) return false;
+  Alike alike;
+  for (size_t i = 0; i < tensors; ++i) {
+    if (!alike.add(call.arguments[i]) || call.arguments[i].tensor().impl()->wrapped_number)
       return false;
-    entries[count++] = operand_of(operand.tensor());
   }
-  if (!first) return false;
-  if (pointwise.destination) {
-    // In place is plain too if the destination is the first operand, and no other shares its bytes.
-    const TensorImpl* target = pointwise.destination->impl();
-    if (target != first || pointwise.result != first->dtype) return false;
-    for (const Value& operand : operands.subspan(1)) {
-      const TensorImpl* impl = operand.tensor().impl();
-      if (impl != first && impl->storage == first->storage) return false;
-    }
-    result = *pointwise.destination;
-  } else {
-    result = make_tensor(first->shape, pointwise.result);
+  for (size_t i = tensors; i < count; ++i) {
+    if (call.arguments[i].kind() != Value::Kind::Int || call.arguments[i].as<int64_t>() != 1)
+      return false;
   }
-  entries[0] = operand_of(result);
-  run_pointwise(pointwise.kernel, pointwise.compute, first->shape, {entries, count}, params);
+  DType dtype = alike.first()->dtype;
+  bool floating = kind == Result::Floating || kind == Result::FloatingBoolean;
+  if (floating && !is_floating(dtype)) return false;
+  if (kind == Result::Boolean || kind == Result::FloatingBoolean) dtype = DType::Bool;
+  Tensor result;
+  constexpr Param kOnes[] = {1, 1, 1, 1};
+  if (!alike.run(kernel, dtype, call.destination, {kOnes, count - tensors}, result)) return false;
+  call.results.tensors.push_back(std::move(result));
   return true;
 }
 
@@ -261,11 +301,12 @@ bool run_plain(const Pointwise& pointwise, std::span<const Value> operands,
 
 Tensor Pointwise::run(std::span<const Value> operands, std::span<const Param> params) const {
   Tensor result;
-  if (run_plain(*this, operands, params, result)) return result;
+  if (run_alike(*this, operands, params, result)) return result;
   return Prepared(*this, operands).run(params);
 }
 
 void pointwise_forward(Call& call, Kernel kernel, Result kind, size_t inputs) {
+  if (run_alike(call, kernel, kind, inputs)) return;
   const Schema& schema = call.op.info->schema;
   Value operands[kMaxOperands];
   Param params[4] = {0, 0, 0, 0};

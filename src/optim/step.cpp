@@ -24,8 +24,7 @@ void need(State& state, std::initializer_list<size_t> indices, const Tensor& par
 
 void count_write(const Tensor& tensor) {
   Version& version = tensor.impl()->version();
-  ++version.writes;
-  version.last_writer = "an optimizer's step";
+  version.wrote("an optimizer's step", {});
 }
 
 /// Runs the kernel over copies where a tensor is not contiguous, and copies back.

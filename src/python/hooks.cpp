@@ -281,9 +281,7 @@ PyObject* increment_version(PyObject*, PyObject* tensor) {
     TensorImpl* impl = tensor_of(tensor).impl();
     check(!impl->inference, "Inference tensors do not track version counter.");
     Version& version = impl->version();
-    ++version.writes;
-    version.last_writer = "increment_version";
-    version.site = autograd::current_call_site();
+    version.wrote("increment_version", autograd::current_call_site());
     return Py_NewRef(Py_None);
   });
 }

@@ -52,10 +52,10 @@ struct SizeClass {
 /// Multiples of 16 up to 64, of 64 up to 512; then four sizes to each doubling.
 SizeClass small_class(size_t bytes) {
   if (bytes <= 64) {
-    size_t step = std::max<size_t>((bytes + 15) / 16, 1);
+    size_t step = (bytes + (bytes == 0) + 15) / 16;
     return {int(step) - 1, step * 16};
   }
-  if (bytes <= 512) {
+  if (bytes <= 512) [[likely]] {
     size_t step = (bytes + 63) / 64;
     return {int(step) + 2, step * 64};
   }
@@ -175,25 +175,28 @@ struct FreeBlock {
 /// What one thread keeps. Counters are written by their thread alone and read by any.
 struct ThreadCache {
   FreeBlock* lists[kSmallClasses] = {};
-  uint32_t counts[kSmallClasses] = {};
-  std::atomic<int64_t> live_blocks{0}, live_bytes{0}, cached_bytes{0};
+  std::atomic<uint32_t> counts[kSmallClasses] = {};
+  std::atomic<int64_t> live_blocks{0}, live_bytes{0};
 
-  static void bump(std::atomic<int64_t>& counter, int64_t by) {
-    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  template <class T>
+  static T bump(std::atomic<T>& counter, std::type_identity_t<T> by) {
+    T sum = counter.load(std::memory_order_relaxed) + by;
+    counter.store(sum, std::memory_order_relaxed);
+    return sum;
   }
   void count(int64_t blocks, int64_t bytes) {
     bump(live_blocks, blocks);
     bump(live_bytes, bytes);
   }
-  void trim(int index, size_t size, uint32_t keep) noexcept {
-    while (counts[index] > keep) {
+  void trim(int index, uint32_t keep) noexcept {
+    while (counts[index].load(std::memory_order_relaxed) > keep) {
       FreeBlock* block = lists[index];
       lists[index] = block->next;
-      --counts[index];
-      bump(cached_bytes, -int64_t(size));
+      bump(counts[index], uint32_t(-1));
       std::free(block);
     }
   }
+  int64_t cached_bytes() const;
   void clear() noexcept;
 };
 
@@ -230,7 +233,14 @@ size_t class_size(int index) {
 }
 
 void ThreadCache::clear() noexcept {
-  for (int i = 0; i < kSmallClasses; ++i) trim(i, class_size(i), 0);
+  for (int i = 0; i < kSmallClasses; ++i) trim(i, 0);
+}
+
+int64_t ThreadCache::cached_bytes() const {
+  int64_t bytes = 0;
+  for (int i = 0; i < kSmallClasses; ++i)
+    bytes += int64_t(counts[i].load(std::memory_order_relaxed) * class_size(i));
+  return bytes;
 }
 
 // The initial-exec model makes the access one instruction in a shared library too.
@@ -309,8 +319,7 @@ void* allocate(size_t bytes) {
   if (cache && cache->lists[index]) [[likely]] {
     FreeBlock* block = cache->lists[index];
     cache->lists[index] = block->next;
-    --cache->counts[index];
-    ThreadCache::bump(cache->cached_bytes, -int64_t(size));
+    ThreadCache::bump(cache->counts[index], uint32_t(-1));
     cache->count(1, int64_t(bytes));
     return block;
   }
@@ -332,10 +341,9 @@ void deallocate(void* block, size_t bytes) noexcept {
   auto* free_block = static_cast<FreeBlock*>(block);
   free_block->next = cache->lists[index];
   cache->lists[index] = free_block;
-  ThreadCache::bump(cache->cached_bytes, int64_t(size));
-  uint32_t count = ++cache->counts[index];
+  uint32_t count = ThreadCache::bump(cache->counts[index], 1);
   if (count * size > kListBytes || count > kListBlocks) [[unlikely]]
-    cache->trim(index, size, count / 2);
+    cache->trim(index, count / 2);
 }
 
 AllocatorStats allocator_stats() {
@@ -346,7 +354,7 @@ AllocatorStats allocator_stats() {
   for (ThreadCache* cache : state.threads) {
     total.live_blocks += cache->live_blocks;
     total.live_bytes += cache->live_bytes;
-    total.cached_bytes += cache->cached_bytes;
+    total.cached_bytes += cache->cached_bytes();
   }
   total.cached_bytes += large;
   return total;
