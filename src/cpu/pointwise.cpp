@@ -534,17 +534,21 @@ void run_pointwise(Kernel kernel, DType compute, std::span<const int64_t> shape,
   run(call, shape, operands);
 }
 
-void run_pointwise(Kernel kernel, DType compute, int64_t n, std::span<void* const> pointers,
-                   std::span<const Param> params) {
-  Loop loop = cpu::find_loop(kernel, compute);
-  if (!loop) no_such_kernel(kernel, compute);
-  if (n <= kTile) return loop(pointers.data(), n, params);
-  int64_t grain = chunk_size(n, cpu::loop_cost(kernel));
-  if (grain >= n) return loop(pointers.data(), n, params);
+bool run_pointwise(Kernel kernel, DType compute, int64_t n, std::span<void* const> pointers,
+                   std::span<const Param> params, int scalar) {
+  Loop loop = cpu::find_loop(kernel, compute, scalar);
+  if (!loop) return false;
+  int64_t grain = n <= kTile ? n : chunk_size(n, cpu::loop_cost(kernel));
+  if (grain >= n) {
+    loop(pointers.data(), n, params);
+    return true;
+  }
   int64_t steps[kMaxOperands];
   std::fill_n(steps, pointers.size(), size_of(compute));
   if (info(kernel).predicate) steps[0] = size_of(DType::Bool);
+  if (scalar) steps[scalar] = 0;
   run_chunks(loop, n, grain, pointers, steps, params);
+  return true;
 }
 
 }  // namespace rushlight

@@ -145,9 +145,11 @@ void run_pointwise(Kernel kernel, DType compute, std::span<const int64_t> shape,
                    std::span<const Operand> operands, std::span<const Param> params = {});
 
 /// The same over `n` elements that lie one after another in every operand and already have the
-/// dtype that the kernel wants: the shortest way. `pointers`: the output, then the inputs.
-void run_pointwise(Kernel kernel, DType compute, int64_t n, std::span<void* const> pointers,
-                   std::span<const Param> params = {});
+/// dtype that the kernel wants: the shortest way. `pointers`: the output, then the inputs, of which
+/// number `scalar`, if not 0, is a single element for all. False, and nothing done, if the kernel
+/// has no loop for that.
+bool run_pointwise(Kernel kernel, DType compute, int64_t n, std::span<void* const> pointers,
+                   std::span<const Param> params, int scalar = 0);
 
 /// Copies and converts `input` to `output`: run_pointwise(Kernel::Copy, …).
 void run_copy(std::span<const int64_t> shape, const Operand& output, const Operand& input);

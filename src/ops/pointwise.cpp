@@ -220,12 +220,18 @@ class Prepared {
   SmallVector<Tensor, 1> copies_;
 };
 
-/// Tensors of one dtype and shape in row-major order: nothing to prepare.
+/// Tensors of one dtype and shape in row-major order, and at most one number: nothing to prepare.
 class Alike {
  public:
   /// False if the operand is not like those before it.
   bool add(const Value& operand) {
-    if (!operand.is_tensor() || count_ == kMaxOperands) return false;
+    if (count_ == kMaxOperands) return false;
+    if (!operand.is_tensor()) {
+      if (!operand.is_number() || number_) return false;
+      number_ = &operand;
+      scalar_ = int(count_++);
+      return true;
+    }
     const TensorImpl* impl = operand.tensor().impl();
     if (!impl->contiguous || impl->device != DeviceType::Cpu) return false;
     if (!first_)
@@ -236,28 +242,46 @@ class Alike {
     pointers_[count_++] = operand.tensor().data();
     return true;
   }
-  const TensorImpl* first() const { return first_; }
+  bool any() const { return first_ != nullptr; }
+  DType dtype() const { return first_->dtype; }
+  /// Whether the operands promote to the dtype of the tensors, however many dims these have.
+  bool keeps_dtype() const {
+    if (first_->wrapped_number) return false;
+    if (!number_ || is_floating(dtype())) return true;
+    return dtype() != DType::Bool && number_->kind() != Value::Kind::Float;
+  }
 
   /// False if the result is not like the operands, or the kernel can't work on them as they are.
-  bool run(Kernel kernel, DType dtype, const Tensor* destination, std::span<const Param> params,
-           Tensor& result) {
-    if (is_half(first_->dtype) || kernel == Kernel::Copy) return false;
+  bool run(Kernel kernel, DType result_dtype, const Tensor* destination,
+           std::span<const Param> params, Tensor& result) {
+    if (is_half(dtype()) || kernel == Kernel::Copy) return false;
+    alignas(8) char number[sizeof(double)];
+    if (number_) {
+      bool plain = params.empty() || params[0].to<double>() == 1;
+      if (count_ != 3 || !plain || info(kernel).predicate) return false;
+      dispatch(dtype(), [&]<class T>(CppType<T>) {
+        T value = number_->scalar().to<T>();
+        std::memcpy(number, &value, sizeof value);
+      });
+      pointers_[scalar_] = number;
+    }
     if (destination) {
       // In place is plain too if the destination is the first operand and overlaps no other.
-      if (destination->impl() != first_ || dtype != first_->dtype || overlaps_) return false;
+      if (destination->impl() != first_ || result_dtype != dtype() || overlaps_) return false;
       result = *destination;
     } else {
-      result = make_tensor_like(*first_, dtype);
+      result = make_tensor_like(*first_, result_dtype);
     }
     pointers_[0] = result.data();
-    run_pointwise(kernel, first_->dtype, first_->elements, {pointers_, count_}, params);
-    return true;
+    return run_pointwise(kernel, dtype(), first_->elements, {pointers_, count_}, params, scalar_);
   }
 
  private:
   const TensorImpl* first_ = nullptr;
+  const Value* number_ = nullptr;
   void* pointers_[kMaxOperands];
   size_t count_ = 1;
+  int scalar_ = 0;  // which operand is the number; 0: none is
   bool overlaps_ = false;
 };
 
@@ -267,32 +291,36 @@ bool run_alike(const Pointwise& pointwise, std::span<const Value> operands,
   for (const Value& operand : operands) {
     if (!alike.add(operand)) return false;
   }
-  if (!alike.first() || alike.first()->dtype != pointwise.compute) return false;
+  if (!alike.any() || alike.dtype() != pointwise.compute) return false;
   return alike.run(pointwise.kernel, pointwise.result, pointwise.destination, params, result);
 }
 
-/// The same before anything is known of the call: its tensors are alike, its numbers are all 1,
-/// which is what they are left out for.
+/// The same before anything is known of the call: its operands are alike, and the numbers that
+/// follow are all 1, which is what they are left out for.
 bool run_alike(Call& call, Kernel kernel, Result kind, size_t inputs) {
   const OpInfo& info = *call.op.info;
-  size_t tensors = info.tensor_parameters.size(), count = info.schema.parameters.size();
-  if (!tensors || tensors < inputs || info.tensor_parameters.back() != tensors - 1) return false;
-  Alike alike;
-  for (size_t i = 0; i < tensors; ++i) {
-    if (!alike.add(call.arguments[i]) || call.arguments[i].tensor().impl()->wrapped_number)
-      return false;
+  size_t count = info.schema.parameters.size();
+  if (!inputs) {
+    inputs = info.tensor_parameters.size();
+    if (!inputs || info.tensor_parameters.back() != inputs - 1) return false;
   }
-  for (size_t i = tensors; i < count; ++i) {
+  Alike alike;
+  for (size_t i = 0; i < inputs; ++i) {
+    if (!alike.add(call.arguments[i])) return false;
+  }
+  for (size_t i = inputs; i < count; ++i) {
     if (call.arguments[i].kind() != Value::Kind::Int || call.arguments[i].as<int64_t>() != 1)
       return false;
   }
-  DType dtype = alike.first()->dtype;
+  if (!alike.any() || !alike.keeps_dtype()) return false;
   bool floating = kind == Result::Floating || kind == Result::FloatingBoolean;
-  if (floating && !is_floating(dtype)) return false;
-  if (kind == Result::Boolean || kind == Result::FloatingBoolean) dtype = DType::Bool;
-  Tensor result;
+  if (floating && !is_floating(alike.dtype())) return false;
+  bool boolean = kind == Result::Boolean || kind == Result::FloatingBoolean;
   constexpr Param kOnes[] = {1, 1, 1, 1};
-  if (!alike.run(kernel, dtype, call.destination, {kOnes, count - tensors}, result)) return false;
+  Tensor result;
+  if (!alike.run(kernel, boolean ? DType::Bool : alike.dtype(), call.destination,
+                 {kOnes, count - inputs}, result))
+    return false;
   call.results.tensors.push_back(std::move(result));
   return true;
 }
