@@ -1,6 +1,7 @@
 #pragma once
 // The recorded graph, the modes that decide what is recorded, and backward.
 
+#include <rushlight/spin_lock.h>
 #include <rushlight/tensor.h>
 
 #include <atomic>
@@ -112,7 +113,8 @@ class Node : public RefCounted {
 
  private:
   friend class Task;
-  uint64_t mark_ = 0;  // (task, index) of the backward pass that is visiting
+  // (task, index) of the backward pass that is visiting; of a dying node, the next one to free.
+  uint64_t mark_ = 0;
 };
 
 /// How a view came to be, where that forbids changing it in place.
@@ -129,13 +131,16 @@ struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
   uint32_t output = 0;           ///< which result of grad_fn this is
-  Node* accumulator = nullptr;   ///< of a leaf; weak, see accumulate.cpp
+  Node* accumulator = nullptr;   ///< of a leaf; see accumulate.cpp
   Ref<Node> shared_accumulator;  ///< that of the leaf which this one was unpacked for
+  SpinLock accumulator_lock;     ///< guards `accumulator`, and `hooks` of a leaf
+  SpinLock grad_lock;            ///< guards `grad` against passes of several threads
   std::unique_ptr<ViewInfo> view;
   std::unique_ptr<NodeHooks> hooks;  ///< of a leaf without accumulator, kept until it has one
   std::shared_ptr<Tensor> retained;  ///< of a non-leaf that retains its gradient: where it is
   std::unique_ptr<std::vector<std::shared_ptr<LeafHook>>> leaf_hooks;
 
+  ~Metadata() { delete accumulator; }
   static void* operator new(size_t bytes);
   static void operator delete(void* block, size_t bytes) noexcept;
 };

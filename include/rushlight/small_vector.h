@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
@@ -26,7 +27,9 @@ class SmallVector {
     append(begin, end);
   }
   explicit SmallVector(std::span<const T> span) { append(span.begin(), span.end()); }
-  SmallVector(const SmallVector& other) { append(other.begin(), other.end()); }
+  SmallVector(const SmallVector& other) {
+    if (!copy_inline(other)) append(other.begin(), other.end());
+  }
   SmallVector(SmallVector&& other) noexcept { take(other); }
   SmallVector& operator=(const SmallVector& other) {
     if (this != &other) assign(other.begin(), other.end());
@@ -61,10 +64,14 @@ class SmallVector {
   const T& front() const noexcept { return data_[0]; }
   operator std::span<const T>() const noexcept { return {data_, size_}; }
 
-  void push_back(T value) {
+  void push_back(T value) { emplace_back(std::move(value)); }
+  /// The arguments may not refer into this vector.
+  template <class... Arguments>
+  T& emplace_back(Arguments&&... arguments) {
     if (size_ == capacity_) reserve(2 * size_t(capacity_));
-    new (data_ + size_) T(std::move(value));
+    T* made = new (data_ + size_) T(std::forward<Arguments>(arguments)...);
     ++size_;
+    return *made;
   }
   void pop_back() noexcept { data_[--size_].~T(); }
   void clear() noexcept {
@@ -117,8 +124,19 @@ class SmallVector {
   }
 
  private:
+  /// Copies a constant number of bytes: a few moves instead of a call. False if they are too many.
+  bool copy_inline(const SmallVector& other) noexcept {
+    if constexpr (std::is_trivially_copyable_v<T>) {
+      if (other.size_ > N) return false;
+      std::memcpy(storage_, other.data_, sizeof storage_);
+      size_ = other.size_;
+      return true;
+    }
+    return false;
+  }
   void take(SmallVector& other) noexcept {
     if (other.data_ == other.inline_data()) {
+      if (copy_inline(other)) return void(other.size_ = 0);
       std::uninitialized_move_n(other.data_, other.size_, data_);
       size_ = other.size_;
       other.clear();

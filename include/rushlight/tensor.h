@@ -40,7 +40,7 @@ class TensorImpl final : public RefCounted {
   TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
              std::span<const int64_t> strides, int64_t offset);
   /// In row-major order; `elements` is the product of the shape.
-  TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape, int64_t elements);
+  TensorImpl(Ref<Storage> storage, DType dtype, const Dims& shape, int64_t elements);
   ~TensorImpl();
   static void destroy(TensorImpl* impl) noexcept;
   static void* operator new(size_t bytes);

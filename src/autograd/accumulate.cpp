@@ -9,11 +9,6 @@ namespace rushlight::autograd {
 
 namespace {
 
-// Guards every leaf's weak `accumulator` pointer, and with it the moment a node's count reaches 0.
-std::mutex g_accumulators;
-// Guards the leaves' gradients against backward passes of several threads.
-std::mutex g_gradients;
-
 /// True if no other tensor can read the bytes of `tensor`.
 bool is_sole_owner(const Tensor& tensor) {
   return tensor.impl()->use_count() == 1 && tensor.impl()->storage->use_count() == 1 &&
@@ -22,40 +17,54 @@ bool is_sole_owner(const Tensor& tensor) {
 
 }  // namespace
 
-AccumulateGrad::AccumulateGrad(const Tensor& leaf) : leaf_(leaf) {
+AccumulateGrad::AccumulateGrad() {
   sequence_ = UINT64_MAX;  // leaves come first: their gradient buffers are freed soonest
-  outputs.push_back(Meta(leaf));
+  outputs.emplace_back();
+}
+
+Ref<Node> AccumulateGrad::wake(const Tensor& leaf, std::unique_ptr<NodeHooks> its_hooks) {
+  leaf_ = leaf;
+  outputs[0] = Meta(leaf);  // it may have got another shape meanwhile
+  hooks = std::move(its_hooks);
+  revive();
+  return Ref<Node>::adopt(this);
 }
 
 bool AccumulateGrad::may_die() noexcept {
-  std::lock_guard lock(g_accumulators);
+  Tensor leaf;  // goes last, and this node with it if nobody else holds the leaf
+  Metadata& meta = metadata(leaf_);
+  std::lock_guard lock(meta.accumulator_lock);
   // Another thread may have shared the node between our last release and this lock.
   if (use_count() > 1 && !release()) return false;
-  Metadata& meta = metadata(leaf_);
-  if (meta.accumulator == this) {
-    meta.accumulator = nullptr;
-    meta.hooks = std::move(hooks);
-  }
-  return true;
+  if (meta.accumulator != this) return true;
+  meta.hooks = std::move(hooks);
+  leaf = std::move(leaf_);
+  return false;
 }
 
 Ref<Node> accumulator(const Tensor& leaf) {
   Metadata& meta = metadata(leaf);
-  std::lock_guard lock(g_accumulators);
-  if (meta.accumulator && meta.accumulator->use_count() > 0) {
-    return Ref<Node>::share(meta.accumulator);
-  }
-  Ref<Node> node = Ref<Node>::adopt(new AccumulateGrad(leaf));
-  // One that is dying has not given its hooks back yet.
-  node->hooks = std::move(meta.accumulator ? meta.accumulator->hooks : meta.hooks);
-  meta.accumulator = node.get();
-  return node;
+  std::lock_guard lock(meta.accumulator_lock);
+  auto* node = static_cast<AccumulateGrad*>(meta.accumulator);
+  if (node && node->sleeps()) return node->wake(leaf, std::move(meta.hooks));
+  if (node && node->use_count() > 0) return Ref<Node>::share(node);
+  // The first, or in place of one that is dying and has not come to the lock yet.
+  auto* made = new AccumulateGrad();
+  meta.accumulator = made;
+  return made->wake(leaf, std::move(node ? node->hooks : meta.hooks));
+}
+
+void prepare_leaf(const Tensor& leaf) {
+  Metadata& meta = metadata(leaf);
+  std::lock_guard lock(meta.accumulator_lock);
+  if (!meta.accumulator) meta.accumulator = new AccumulateGrad();
 }
 
 void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use) {
   Metadata& meta = metadata(leaf);
-  std::lock_guard lock(g_accumulators);
-  use(meta.accumulator ? meta.accumulator->hooks : meta.hooks);
+  std::lock_guard lock(meta.accumulator_lock);
+  auto* node = static_cast<AccumulateGrad*>(meta.accumulator);
+  use(node && !node->sleeps() ? node->hooks : meta.hooks);
 }
 
 bool add_small(const Tensor& sum, const Tensor& gradient) {
@@ -90,13 +99,6 @@ void add_gradient(Tensor& sum, Tensor gradient) {
 
 namespace {
 
-/// Whether `gradient` is laid out as the gradient of `leaf` is promised to be: like the leaf if
-/// that is dense, else in row-major order.
-bool fits_layout(const Tensor& gradient, const Tensor& leaf, std::span<const int64_t> strides) {
-  if (leaf.is_contiguous()) return gradient.is_contiguous();
-  return same(gradient.strides(), strides);
-}
-
 Dims promised_strides(const Tensor& leaf) {
   // Dense: sorted by stride, each dim begins where the smaller ones end.
   Dims order;
@@ -112,36 +114,52 @@ Dims promised_strides(const Tensor& leaf) {
   return Dims(leaf.strides());
 }
 
+/// Whether `gradient` is laid out as the gradient of `leaf` is promised to be: like the leaf if
+/// that is dense, else in row-major order.
+bool fits_layout(const Tensor& gradient, const Tensor& leaf) {
+  if (leaf.is_contiguous()) return gradient.is_contiguous();
+  return same(gradient.strides(), promised_strides(leaf));
+}
+
+/// The same values in the layout that is promised, in bytes of their own.
+Tensor copy_for(const Tensor& leaf, const Tensor& gradient) {
+  Dims strides = leaf.is_contiguous() ? contiguous_strides(leaf.shape()) : promised_strides(leaf);
+  Tensor copy = empty_strided(Ints(leaf.shape()), Ints(strides), gradient.dtype());
+  copy.copy_(gradient);
+  return copy;
+}
+
+void accumulate(const Tensor& leaf, Tensor gradient) {
+  Metadata& meta = metadata(leaf);
+  Tensor before, sum;  // let go after the lock: that may call into Python
+  while (true) {
+    {
+      std::lock_guard lock(meta.grad_lock);
+      if (sum.defined() && meta.grad.is_same(before)) return std::swap(meta.grad, sum);
+      before = meta.grad;
+      if (!grad_enabled()) {
+        if (before.defined()) {
+          if (!add_small(before, gradient)) before.add_(gradient);
+          return;
+        }
+        // One that only we hold is taken as it is; any other is copied, lest two leaves share.
+        if (is_sole_owner(gradient) && fits_layout(gradient, leaf)) {
+          meta.grad = std::move(gradient);
+          return;
+        }
+      }
+    }
+    // Without the lock: what is recorded may call into Python, too.
+    sum = before.defined() ? add(before, gradient) : copy_for(leaf, gradient);
+  }
+}
+
 }  // namespace
 
 void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
   if (!arrived[0].defined()) return;
-  Tensor gradient = std::move(arrived[0]);
-  Tensor before;  // released after the lock: that may call into Python
-  Metadata& meta = metadata(leaf_);
-  {
-    std::lock_guard lock(g_gradients);
-    if (!meta.grad.defined()) {
-      // A gradient that only we hold is taken as it is; any other is copied, lest two leaves share.
-      Dims strides = leaf_.is_contiguous() ? Dims() : promised_strides(leaf_);
-      if (!grad_enabled() && is_sole_owner(gradient) && fits_layout(gradient, leaf_, strides)) {
-        meta.grad = std::move(gradient);
-      } else {
-        if (leaf_.is_contiguous()) strides = contiguous_strides(leaf_.shape());
-        Tensor copy = empty_strided(Ints(leaf_.shape()), Ints(strides), gradient.dtype());
-        copy.copy_(gradient);
-        meta.grad = std::move(copy);
-      }
-    } else if (!grad_enabled()) {
-      if (!add_small(meta.grad, gradient)) {
-        before = meta.grad;
-        before.add_(gradient);
-      }
-    } else {
-      before = std::move(meta.grad);
-      meta.grad = add(before, gradient);
-    }
-  }
+  accumulate(leaf_, std::move(arrived[0]));
+  const Metadata& meta = metadata(leaf_);
   if (!meta.leaf_hooks) [[likely]]
     return;
   auto hooks = *meta.leaf_hooks;

@@ -7,10 +7,13 @@
 
 namespace rushlight::autograd {
 
+/// The leaf owns it. While something else holds it too, it holds the leaf; else it sleeps.
 class AccumulateGrad final : public Node {
  public:
-  explicit AccumulateGrad(const Tensor& leaf);
+  AccumulateGrad();
   bool may_die() noexcept override;
+  bool sleeps() const { return !leaf_.defined(); }
+  Ref<Node> wake(const Tensor& leaf, std::unique_ptr<NodeHooks> hooks);
   std::string name() const override { return "AccumulateGrad"; }
   void apply(Gradients& arrived, Gradients& computed) override;
   const Tensor& leaf() const { return leaf_; }
@@ -19,8 +22,11 @@ class AccumulateGrad final : public Node {
   Tensor leaf_;
 };
 
-/// Gives `use` the hooks of a leaf, which its accumulator holds while it lives.
+/// Gives `use` the hooks of a leaf, which its accumulator holds while it is awake.
 void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use);
+
+/// Makes what a leaf needs for its gradient now, so that threads that share it need not.
+void prepare_leaf(const Tensor& leaf);
 
 /// Adds in place, without the way through an operation, if both are small and alike: false if not.
 bool add_small(const Tensor& sum, const Tensor& gradient);

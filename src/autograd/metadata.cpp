@@ -92,7 +92,7 @@ const Tensor& Tensor::requires_grad_(bool value) const {
         "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
   if (!is_leaf()) return *this;
   impl_->requires_grad = value;
-  if (value) autograd::metadata(*this);  // now, so that threads that share the leaf need not
+  if (value) autograd::prepare_leaf(*this);
   return *this;
 }
 

@@ -1,6 +1,8 @@
 #include <rushlight/autograd.h>
 #include <rushlight/operators.h>
 
+#include <utility>
+
 #include "autograd/accumulate.h"
 #include "runtime/allocator.h"
 
@@ -9,8 +11,10 @@ namespace rushlight::autograd {
 namespace {
 
 thread_local uint64_t t_sequence = 0;
-// Nodes whose last reference is gone, waiting for the outermost destroy() to free them.
-thread_local std::vector<Node*>* t_condemned = nullptr;
+// Nodes whose last reference is gone, waiting for the outermost destroy() to free them: a list
+// linked through their marks, which no pass looks at any more.
+thread_local Node* t_condemned = nullptr;
+thread_local bool t_freeing = false;
 
 }  // namespace
 
@@ -26,19 +30,14 @@ Node::~Node() = default;
 void Node::destroy(Node* node) noexcept {
   // Freeing a node releases its inputs' nodes, which come back here: they queue instead of nesting,
   // so that a chain of a million nodes needs no stack.
-  if (t_condemned) {
-    t_condemned->push_back(node);
-    return;
-  }
-  std::vector<Node*> condemned;
-  t_condemned = &condemned;
-  if (node->may_die()) delete node;
-  while (!condemned.empty()) {
-    Node* next = condemned.back();
-    condemned.pop_back();
+  node->mark_ = reinterpret_cast<uintptr_t>(std::exchange(t_condemned, node));
+  if (t_freeing) return;
+  t_freeing = true;
+  while (Node* next = t_condemned) {
+    t_condemned = reinterpret_cast<Node*>(std::exchange(next->mark_, 0));
     if (next->may_die()) delete next;
   }
-  t_condemned = nullptr;
+  t_freeing = false;
 }
 
 Tensor fit_gradient(Tensor gradient, const Meta& meta, const Node& by, size_t index) {

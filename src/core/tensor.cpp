@@ -32,8 +32,7 @@ TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_
   update_layout();
 }
 
-TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,
-                       int64_t elements)
+TensorImpl::TensorImpl(Ref<Storage> storage, DType dtype, const Dims& shape, int64_t elements)
     : storage(std::move(storage)), shape(shape), elements(elements), dtype(dtype) {
   inference = inference_mode;
   strides.resize_uninitialized(shape.size());
@@ -54,7 +53,7 @@ Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
   bool meta = device.type == DeviceType::Meta;
   Ref<Storage> storage = Storage::allocate(meta ? 0 : size_t(bytes));
   Ref<TensorImpl> impl =
-      Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, shape, elements));
+      Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, Dims(shape), elements));
   impl->device = device.type;
   return Tensor(std::move(impl));
 }
@@ -64,8 +63,8 @@ Tensor make_tensor_like(const TensorImpl& like, DType dtype) {
     return make_tensor(like.shape, dtype, {like.device, -1});  // the bytes might overflow
   }
   Ref<Storage> storage = Storage::allocate(size_t(like.elements * size_of(dtype)));
-  return Tensor(Ref<TensorImpl>::adopt(
-      new TensorImpl(std::move(storage), dtype, like.shape, like.elements)));
+  return Tensor(
+      Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, like.shape, like.elements)));
 }
 
 Tensor make_tensor(Ref<Storage> storage, DType dtype, std::span<const int64_t> shape,

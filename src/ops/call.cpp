@@ -116,7 +116,7 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   if (target) bump_version(*target, info);
   if (info.view_of >= 0) mark_views(call, autograd::ViewOrigin::Default);
   if (target) {
-    node->outputs.push_back(autograd::Meta(*target));
+    node->outputs.emplace_back(*target);
     if (info.reshapes)
       autograd::replace_history(*target, node);
     else
@@ -124,10 +124,12 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   } else {
     for (size_t i = 0; i < call.results.tensors.size(); ++i) {
       const Tensor& result = call.results.tensors[i];
-      node->outputs.push_back(result.defined() ? autograd::Meta(result) : autograd::Meta());
-      if (result.defined() && is_floating(result.dtype())) {
-        autograd::set_history(result, node, uint32_t(i));
+      if (!result.defined()) {
+        node->outputs.emplace_back();
+        continue;
       }
+      node->outputs.emplace_back(result);
+      if (is_floating(result.dtype())) autograd::set_history(result, node, uint32_t(i));
     }
   }
   node->save_results(call.results);
@@ -176,10 +178,14 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
   for (size_t i = 0; i < count; ++i) lists_needed += values[i].kind() == Value::Kind::Ints;
   lists.reserve(lists_needed);  // arguments point into it
   auto add_edge = [&](const Tensor& tensor) {
-    bool defined = tensor.defined();
-    inputs.push_back(defined ? autograd::Meta(tensor) : autograd::Meta());
-    bool flows = defined && is_floating(tensor.dtype());
-    edges_.push_back(flows ? autograd::gradient_edge(tensor) : autograd::Edge());
+    if (!tensor.defined()) {
+      inputs.emplace_back();
+      edges_.emplace_back();
+      return;
+    }
+    inputs.emplace_back(tensor);
+    edges_.push_back(is_floating(tensor.dtype()) ? autograd::gradient_edge(tensor)
+                                                 : autograd::Edge());
   };
   for (size_t i = 0; i < count; ++i) {
     const Value& value = values[i];
@@ -216,12 +222,12 @@ void OpNode::save_inputs(const Value* values, const Tensor* target) {
   auto save = [&](const Tensor& tensor) {
     // What this call overwrites is kept as a copy, whose history goes on to the same node.
     bool lost = target && tensor.is_same(*target);
-    saved.push_back(autograd::SavedTensor(lost ? tensor.clone() : tensor));
+    saved.emplace_back(lost ? tensor.clone() : tensor);
   };
   for (const OpInfo::Saved& entry : info.saved) {
     first_saved.push_back(uint16_t(saved.size()));
     if (entry.is_result) {
-      saved.push_back(autograd::SavedTensor());
+      saved.emplace_back();
       continue;
     }
     if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
