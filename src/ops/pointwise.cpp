@@ -254,7 +254,8 @@ class Alike {
   /// False if the result is not like the operands, or the kernel can't work on them as they are.
   bool run(Kernel kernel, DType result_dtype, const Tensor* destination,
            std::span<const Param> params, Tensor& result) {
-    if (is_half(dtype()) || kernel == Kernel::Copy) return false;
+    DType produced = info(kernel).predicate ? DType::Bool : dtype();
+    if (is_half(dtype()) || kernel == Kernel::Copy || result_dtype != produced) return false;
     alignas(8) char number[sizeof(double)];
     if (number_) {
       bool plain = params.empty() || params[0].to<double>() == 1;
