@@ -131,8 +131,8 @@ struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
   uint32_t output = 0;           ///< which result of grad_fn this is
-  Node* accumulator = nullptr;   ///< of a leaf; see accumulate.cpp
-  Ref<Node> shared_accumulator;  ///< that of the leaf which this one was unpacked for
+  Node* accumulator = nullptr;   ///< of a leaf, which owns it; see accumulate.cpp
+  Ref<Node> shared_accumulator;  ///< instead: that of the leaf which this one was unpacked for
   SpinLock accumulator_lock;     ///< guards `accumulator`, and `hooks` of a leaf
   SpinLock grad_lock;            ///< guards `grad` against passes of several threads
   std::unique_ptr<ViewInfo> view;

@@ -44,6 +44,7 @@ bool AccumulateGrad::may_die() noexcept {
 
 Ref<Node> accumulator(const Tensor& leaf) {
   Metadata& meta = metadata(leaf);
+  if (meta.shared_accumulator) return meta.shared_accumulator;
   std::lock_guard lock(meta.accumulator_lock);
   auto* node = static_cast<AccumulateGrad*>(meta.accumulator);
   if (node && node->sleeps()) return node->wake(leaf, std::move(meta.hooks));
@@ -62,6 +63,7 @@ void prepare_leaf(const Tensor& leaf) {
 
 void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use) {
   Metadata& meta = metadata(leaf);
+  if (meta.shared_accumulator) return use(meta.shared_accumulator->hooks);
   std::lock_guard lock(meta.accumulator_lock);
   auto* node = static_cast<AccumulateGrad*>(meta.accumulator);
   use(node && !node->sleeps() ? node->hooks : meta.hooks);

@@ -128,7 +128,6 @@ Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
   if (!edge) return tensor;
   if (dynamic_cast<AccumulateGrad*>(edge.node.get())) {  // another leaf, with the same gradient
     Metadata& meta = metadata(tensor);
-    meta.accumulator = edge.node.get();
     meta.shared_accumulator = std::move(edge.node);
     tensor.impl()->requires_grad = true;
   } else {
