@@ -226,13 +226,10 @@ class Alike {
   /// False if the operand is not like those before it.
   bool add(const Value& operand) {
     if (count_ == kMaxOperands) return false;
-    if (!operand.is_tensor()) {
-      if (!operand.is_number() || number_) return false;
-      number_ = &operand;
-      scalar_ = int(count_++);
-      return true;
-    }
+    if (operand.is_number()) return add(operand.scalar());
+    if (!operand.is_tensor()) return false;
     const TensorImpl* impl = operand.tensor().impl();
+    if (impl->wrapped_number) return add(operand.tensor().item_scalar());
     if (!impl->contiguous || impl->device != DeviceType::Cpu) return false;
     if (!first_)
       first_ = impl;
@@ -246,9 +243,7 @@ class Alike {
   DType dtype() const { return first_->dtype; }
   /// Whether the operands promote to the dtype of the tensors, however many dims these have.
   bool keeps_dtype() const {
-    if (first_->wrapped_number) return false;
-    if (!number_ || is_floating(dtype())) return true;
-    return dtype() != DType::Bool && number_->kind() != Value::Kind::Float;
+    return !scalar_ || is_floating(dtype()) || (dtype() != DType::Bool && !number_.is_float());
   }
 
   /// False if the result is not like the operands, or the kernel can't work on them as they are.
@@ -257,11 +252,11 @@ class Alike {
     DType produced = info(kernel).predicate ? DType::Bool : dtype();
     if (is_half(dtype()) || kernel == Kernel::Copy || result_dtype != produced) return false;
     alignas(8) char number[sizeof(double)];
-    if (number_) {
+    if (scalar_) {
       bool plain = params.empty() || params[0].to<double>() == 1;
       if (count_ != 3 || !plain || info(kernel).predicate) return false;
       dispatch(dtype(), [&]<class T>(CppType<T>) {
-        T value = number_->scalar().to<T>();
+        T value = number_.to<T>();
         std::memcpy(number, &value, sizeof value);
       });
       pointers_[scalar_] = number;
@@ -278,8 +273,15 @@ class Alike {
   }
 
  private:
+  bool add(const Scalar& number) {
+    if (scalar_) return false;
+    number_ = number;
+    scalar_ = int(count_++);
+    return true;
+  }
+
   const TensorImpl* first_ = nullptr;
-  const Value* number_ = nullptr;
+  Scalar number_;
   void* pointers_[kMaxOperands];
   size_t count_ = 1;
   int scalar_ = 0;  // which operand is the number; 0: none is

@@ -29,10 +29,10 @@ namespace {
 
 constexpr size_t kSmallLimit = size_t(64) << 10;  // above: the shared cache
 constexpr size_t kHugePage = size_t(2) << 20;
-constexpr size_t kMapLimit = size_t(1) << 20;     // above: mapped, in huge pages if possible
-constexpr size_t kImpossible = size_t(1) << 46;   // more than any address space holds
-constexpr size_t kListBytes = size_t(256) << 10;  // a thread keeps this much of a size
-constexpr size_t kListBlocks = 256;               // and this many
+constexpr size_t kMapLimit = size_t(1) << 20;    // above: mapped, in huge pages if possible
+constexpr size_t kImpossible = size_t(1) << 46;  // more than any address space holds
+constexpr size_t kListBytes = size_t(1) << 20;   // a thread keeps this much of a size
+constexpr size_t kListBlocks = 4096;             // and this many
 constexpr bool kPlainMalloc = RUSHLIGHT_PLAIN_MALLOC;
 
 [[noreturn, gnu::cold]] void out_of_memory(size_t bytes) {
