@@ -186,6 +186,24 @@ def process_cost(library: str) -> "tuple[float, float]":
     return best, memory
 
 
+# What is asked of the cost of call sites is asked of these.
+SMALL = ("(x*w+b).sum().backward()", "MLP 4-16-16-3, batch 8, SGD step", "MLP 4-16-16-3, batch 8, Adam step")
+
+
+def call_site_cost(rounds: int) -> None:
+    """Prints what it costs that operations remember where they were called, on and off alternating in one process."""
+    import rushlight
+
+    for name in SMALL:
+        best = {True: float("inf"), False: float("inf")}
+        for _ in range(rounds):
+            for enabled in best:
+                rushlight._C._set_call_sites(enabled)
+                best[enabled] = min(best[enabled], best_time(rushlight, *WORKLOADS[name], 0.1))
+        print(f"call sites, {name}: {best[True] / best[False] - 1:+.1%}")
+    rushlight._C._set_call_sites(True)
+
+
 def show(name: str, ours, theirs) -> None:
     def text(value):
         return f"{value * 1e6:12,.2f}" if isinstance(value, float) else f"{str(value)[:40]:>12}"
@@ -230,6 +248,7 @@ def main() -> None:
         show("import, whole process", costs["rushlight"][0], costs["torch"][0] if has_oracle else "")
         for name, (_, memory) in costs.items():
             print(f"import {name}: {memory:.1f} MB resident")
+        call_site_cost(8)
 
 
 def better(a, b):

@@ -84,11 +84,21 @@ std::string describe(const CallSite& site) {
 
 constexpr autograd::CallSiteSource kSource = {current, describe};
 
+/// `_set_call_sites(enabled)`, by which ./dev bench sees what they cost
+PyObject* set_call_sites(PyObject*, PyObject* enabled) {
+  bool on = g_extra >= 0 && PyObject_IsTrue(enabled) == 1;
+  autograd::set_call_site_source(on ? &kSource : nullptr);
+  return Py_NewRef(Py_None);
+}
+
+PyMethodDef functions[] = {{"_set_call_sites", set_call_sites, METH_O, nullptr}, {}};
+
 }  // namespace
 
-void add_call_sites() {
+void add_call_sites(PyObject* module) {
   g_extra = request_extra();
   if (g_extra >= 0) autograd::set_call_site_source(&kSource);
+  add_functions(module, functions);
 }
 
 }  // namespace rushlight::python

@@ -44,6 +44,6 @@ constexpr size_t kNothingSaved = size_t(-1);  // an index
 void add_saved_tensors(PyObject* module);
 void add_hooks(PyObject* module);
 void add_functions_of_autograd(PyObject* module);
-void add_call_sites();
+void add_call_sites(PyObject* module);
 
 }  // namespace rushlight::python

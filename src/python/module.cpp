@@ -35,7 +35,7 @@ NB_MODULE(_C, m) {
   add_hooks(module);
   add_saved_tensors(module);
   add_functions_of_autograd(module);
-  add_call_sites();
+  add_call_sites(module);
   add_print(module);
   add_random(module);
   add_nn(module);
