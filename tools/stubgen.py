@@ -302,7 +302,7 @@ def layers_of(layers, file):
     text = NOTE + RELAXED + IMPORTS + "from rushlight.nn.modules.module import Module"
     return (
         text
-        + (" as Module" if classes else "")
+        + (" as Module" if "(Module)" in classes else "")
         + "\n\n"
         + classes
         + "".join(layer_class(each, bases.get(each.name, base)) for each in layers)
@@ -314,10 +314,11 @@ def bases_of_layers(file):
     tree = ast.parse((PACKAGE / "nn" / "modules" / f"{file}.py").read_text())
     given = {ast.unparse(n.targets[0]): n.value for n in tree.body if isinstance(n, ast.Assign)}
     classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+    imports = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.names[0].name[0] == "_"]
     for method in [n for each in classes for n in each.body if isinstance(n, ast.FunctionDef)]:
         method.body = [ast.Expr(ast.Constant(...))]
     return (
-        "".join(ast.unparse(each) + "\n\n" for each in classes if each.name[0] == "_"),
+        "".join(ast.unparse(each) + "\n\n" for each in imports + [n for n in classes if n.name[0] == "_"]),
         ast.literal_eval(given.get("_BASE", ast.Constant("Module"))),
         ast.literal_eval(given.get("_BASES", ast.Dict([], []))),
     )

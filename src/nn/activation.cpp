@@ -218,6 +218,18 @@ constinit const LayerEntry layer::Softmax = {
     .forward = [](Layer& layer, Tensors x) { return softmax(x[0], dim_of(layer), 5); },
 };
 
+constinit const LayerEntry layer::Softmax2d = {
+    .schema = "Softmax2d() -> ()",
+    .doc = "Softmax over the channels at each place of (N, C, H, W) or (C, H, W).",
+    .file = "activation",
+    .forward =
+        [](Layer&, Tensors x) {
+          check(x[0].dim() == 3 || x[0].dim() == 4, ErrorKind::Value,
+                "Softmax2d: expected input to be 3D or 4D, got ", x[0].dim(), "D instead");
+          return softmax(x[0], -3, 5);
+        },
+};
+
 constinit const LayerEntry layer::LogSoftmax = {
     .schema = "LogSoftmax(int? dim=None) -> ()",
     .doc = "The logarithm of Softmax.",
@@ -232,6 +244,19 @@ constinit const LayerEntry layer::Softmin = {
     .file = "activation",
     .repr = "dim={dim}",
     .forward = [](Layer& layer, Tensors x) { return softmin(x[0], dim_of(layer), 5); },
+};
+
+constinit const LayerEntry layer::RReLU = {
+    .schema =
+        "RReLU(Scalar lower=0.125, Scalar upper=0.3333333333333333, bool inplace=False) -> ()",
+    .doc = "Leaky ReLU with slopes drawn while training, and their mean after it.",
+    .file = "activation",
+    .repr = "lower={lower}, upper={upper}[, inplace={inplace}]",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return rrelu(x[0], layer.number("lower"), layer.number("upper"), layer.is_training(),
+                       layer.flag("inplace"));
+        },
 };
 
 constinit const LayerEntry layer::GLU = {

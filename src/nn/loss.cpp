@@ -224,6 +224,58 @@ constinit const LayerEntry layer::SoftMarginLoss = {
         },
 };
 
+constinit const LayerEntry layer::MultiMarginLoss = {
+    .schema =
+        "MultiMarginLoss(int p=1, Scalar margin=1.0, Tensor? weight=None, bool? size_average=None, "
+        "bool? reduce=None, str reduction='mean') -> ()",
+    .doc = "How much the scores of wrong classes come near that of class `target`.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .tensors = "weight",
+    .build =
+        [](Layer& layer, const Arguments& arguments) {
+          int64_t p = layer.integer("p");
+          check(p == 1 || p == 2, ErrorKind::Value, "only p == 1 and p == 2 supported");
+          const Tensor& weight = arguments["weight"].tensor_or_undefined();
+          check(!weight.defined() || weight.dim() == 1, ErrorKind::Value,
+                "MultiMarginLoss: expected weight to be None or 1D tensor, got ",
+                weight.defined() ? weight.dim() : 0, "D instead");
+        },
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return multi_margin_loss(x[0], x[1], layer.integer("p"), layer.real("margin"),
+                                   layer.tensor("weight"), {}, {}, layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::MultiLabelMarginLoss = {
+    .schema =
+        "MultiLabelMarginLoss(bool? size_average=None, bool? reduce=None, str reduction='mean') -> "
+        "()",
+    .doc = "How much the scores of wrong classes come near those of the classes in `target`.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return multilabel_margin_loss(x[0], x[1], {}, {}, layer.text("reduction"));
+        },
+};
+
+constinit const LayerEntry layer::MultiLabelSoftMarginLoss = {
+    .schema =
+        "MultiLabelSoftMarginLoss(Tensor? weight=None, bool? size_average=None, bool? reduce=None, "
+        "str reduction='mean') -> ()",
+    .doc = "The mean over classes of the binary cross-entropy of each class's score.",
+    .file = "loss",
+    .inputs = "Tensor input, Tensor target",
+    .tensors = "weight",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return multilabel_soft_margin_loss(x[0], x[1], layer.tensor("weight"), {}, {},
+                                             layer.text("reduction"));
+        },
+};
+
 constinit const LayerEntry layer::CosineSimilarity = {
     .schema = "CosineSimilarity(int dim=1, float eps=1e-08) -> ()",
     .doc = "The cosine of the angle between vectors along `dim`.",

@@ -1,4 +1,4 @@
-// Layers that normalise, and Embedding.
+// Layers that normalise.
 
 #include <rushlight/nn/init.h>
 #include <rushlight/operators.h>
@@ -67,6 +67,29 @@ Tensor run_batch(Layer& layer, const Tensor& input, int64_t low, int64_t high) {
   return batch_norm(input, tracks ? mean : Tensor(), tracks ? var : Tensor(),
                     layer.tensor("weight"), layer.tensor("bias"), by_batch, momentum,
                     layer.real("eps"));
+}
+
+// -- Instance norm
+// ------------------------------------------------------------------------------
+
+/// `single`: the dims of a sample without a batch dim.
+Tensor run_instance(Layer& layer, const Tensor& input, int64_t single) {
+  check(input.dim() == single || input.dim() == single + 1, ErrorKind::Value, "expected ", single,
+        "D or ", single + 1, "D input (got ", input.dim(), "D input)");
+  int64_t dim = input.dim() - single, wanted = layer.integer("num_features");
+  if (input.size(dim) != wanted) {
+    check(!layer.flag("affine"), ErrorKind::Value, "expected input's size at dim=", dim,
+          " to match num_features (", wanted, "), but got: ", input.size(dim), ".");
+    warn("input's size at dim=" + std::to_string(dim) +
+         " does not match num_features. You can silence this warning by not passing in "
+         "num_features, which is not used because affine=False");
+  }
+  bool by_sample = layer.is_training() || !layer.flag("track_running_stats");
+  double momentum = layer.is_none("momentum") ? 0 : layer.real("momentum");
+  Tensor output = instance_norm(dim == 0 ? input.unsqueeze(0) : input, layer.tensor("running_mean"),
+                                layer.tensor("running_var"), layer.tensor("weight"),
+                                layer.tensor("bias"), by_sample, momentum, layer.real("eps"));
+  return dim == 0 ? output.squeeze(0) : output;
 }
 
 }  // namespace
@@ -152,51 +175,110 @@ constinit const LayerEntry layer::BatchNorm2d = {
     .forward = [](Layer& layer, Tensors x) { return run_batch(layer, x[0], 4, 4); },
 };
 
-constinit const LayerEntry layer::Embedding = {
+constinit const LayerEntry layer::BatchNorm3d = {
     .schema =
-        "Embedding(int num_embeddings, int embedding_dim, int? padding_idx=None, "
-        "Scalar? max_norm=None, Scalar norm_type=2.0, bool scale_grad_by_freq=False, "
-        "bool sparse=False, Tensor? _weight=None, bool _freeze=False, device? device=None, "
-        "dtype? dtype=None) -> ()",
-    .doc = "A table of trained vectors, looked up by number.",
-    .file = "sparse",
+        "BatchNorm3d(int num_features, Scalar eps=1e-05, Scalar? momentum=0.1, bool affine=True, "
+        "bool track_running_stats=True, device? device=None, dtype? dtype=None, *, "
+        "bool bias=True) -> ()",
+    .doc = "batch_norm of (N, C, D, H, W).",
+    .file = "batchnorm",
     .repr =
-        "{num_embeddings}, {embedding_dim}[, padding_idx={padding_idx}][, max_norm={max_norm}]"
-        "[, norm_type={norm_type}][, scale_grad_by_freq={scale_grad_by_freq}]"
-        "[, sparse={sparse}]",
-    .tensors = "weight",
-    .hidden = "_weight, _freeze",
+        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+        "track_running_stats={track_running_stats}",
+    .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
+    .hidden = "bias",
+    .build = build_batch,
+    .reset = reset_batch,
+    .forward = [](Layer& layer, Tensors x) { return run_batch(layer, x[0], 5, 5); },
+};
+
+constinit const LayerEntry layer::InstanceNorm1d = {
+    .schema =
+        "InstanceNorm1d(int num_features, Scalar eps=1e-05, Scalar? momentum=0.1, "
+        "bool affine=False, bool track_running_stats=False, device? device=None, "
+        "dtype? dtype=None, *, bool bias=True) -> ()",
+    .doc = "instance_norm of (N, C, L) or (C, L) (Ulyanov et al., 2016).",
+    .file = "instancenorm",
+    .repr =
+        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+        "track_running_stats={track_running_stats}",
+    .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
+    .hidden = "bias",
+    .build = build_batch,
+    .reset = reset_batch,
+    .forward = [](Layer& layer, Tensors x) { return run_instance(layer, x[0], 2); },
+};
+
+constinit const LayerEntry layer::InstanceNorm2d = {
+    .schema =
+        "InstanceNorm2d(int num_features, Scalar eps=1e-05, Scalar? momentum=0.1, "
+        "bool affine=False, bool track_running_stats=False, device? device=None, "
+        "dtype? dtype=None, *, bool bias=True) -> ()",
+    .doc = "instance_norm of (N, C, H, W) or (C, H, W) (Ulyanov et al., 2016).",
+    .file = "instancenorm",
+    .repr =
+        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+        "track_running_stats={track_running_stats}",
+    .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
+    .hidden = "bias",
+    .build = build_batch,
+    .reset = reset_batch,
+    .forward = [](Layer& layer, Tensors x) { return run_instance(layer, x[0], 3); },
+};
+
+constinit const LayerEntry layer::InstanceNorm3d = {
+    .schema =
+        "InstanceNorm3d(int num_features, Scalar eps=1e-05, Scalar? momentum=0.1, "
+        "bool affine=False, bool track_running_stats=False, device? device=None, "
+        "dtype? dtype=None, *, bool bias=True) -> ()",
+    .doc = "instance_norm of (N, C, D, H, W) or (C, D, H, W) (Ulyanov et al., 2016).",
+    .file = "instancenorm",
+    .repr =
+        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+        "track_running_stats={track_running_stats}",
+    .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
+    .hidden = "bias",
+    .build = build_batch,
+    .reset = reset_batch,
+    .forward = [](Layer& layer, Tensors x) { return run_instance(layer, x[0], 4); },
+};
+
+constinit const LayerEntry layer::GroupNorm = {
+    .schema =
+        "GroupNorm(int num_groups, int num_channels, Scalar eps=1e-05, bool affine=True, "
+        "device? device=None, dtype? dtype=None, *, bool bias=True) -> ()",
+    .doc = "group_norm of (N, C, *) (Wu and He, 2018).",
+    .file = "normalization",
+    .repr = "{num_groups}, {num_channels}, eps={eps}, affine={affine}, bias={bias}",
+    .tensors = "weight, bias",
+    .hidden = "bias",
     .build =
         [](Layer& layer, const Arguments& arguments) {
-          int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
-          if (!layer.is_none("padding_idx")) {
-            int64_t padding = layer.integer("padding_idx");
-            check(padding < count && padding >= -count, ErrorKind::Assertion,
-                  "Padding_idx must be within num_embeddings");
-            layer.set("padding_idx", Value(padding < 0 ? padding + count : padding));
-          }
-          const Tensor& given = arguments["_weight"].tensor_or_undefined();
-          check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
-                "Shape of weight does not match num_embeddings and embedding_dim");
-          layer.add_parameter("weight",
-                              given.defined() ? given.detach() : arguments.empty({count, size}));
-          arguments.initialised = given.defined();
-          if (arguments["_freeze"].as<bool>()) layer.tensor("weight").requires_grad_(false);
+          int64_t groups = layer.integer("num_groups"), channels = layer.integer("num_channels");
+          check(groups != 0 && channels % groups == 0, ErrorKind::Value, "num_channels (", channels,
+                ") must be divisible by num_groups (", groups, ")");
+          bool affine = layer.flag("affine");
+          parameter(layer, "weight", arguments, channels, affine);
+          parameter(layer, "bias", arguments, channels, affine && arguments["bias"].as<bool>());
         },
-    .reset =
-        [](Layer& layer) {
-          init::normal_(layer.tensor("weight"));
-          if (layer.is_none("padding_idx")) return;
-          init::zeros_(layer.tensor("weight").detach().select(0, layer.integer("padding_idx")));
-        },
+    .reset = reset_affine,
     .forward =
         [](Layer& layer, Tensors x) {
-          std::optional<int64_t> padding;
-          if (!layer.is_none("padding_idx")) padding = layer.integer("padding_idx");
-          std::optional<double> max_norm;
-          if (!layer.is_none("max_norm")) max_norm = layer.real("max_norm");
-          return embedding(x[0], layer.tensor("weight"), padding, max_norm, layer.real("norm_type"),
-                           layer.flag("scale_grad_by_freq"), layer.flag("sparse"));
+          return group_norm(x[0], layer.integer("num_groups"), layer.tensor("weight"),
+                            layer.tensor("bias"), layer.real("eps"));
+        },
+};
+
+constinit const LayerEntry layer::LocalResponseNorm = {
+    .schema =
+        "LocalResponseNorm(int size, Scalar alpha=0.0001, Scalar beta=0.75, Scalar k=1.0) -> ()",
+    .doc = "The input over a power of the mean square of neighbouring channels.",
+    .file = "normalization",
+    .repr = "{size}, alpha={alpha}, beta={beta}, k={k}",
+    .forward =
+        [](Layer& layer, Tensors x) {
+          return local_response_norm(x[0], layer.integer("size"), layer.real("alpha"),
+                                     layer.real("beta"), layer.real("k"));
         },
 };
 

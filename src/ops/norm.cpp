@@ -155,7 +155,7 @@ constinit const Op op::pairwise_distance = {
     .examples =
         "F.pairwise_distance(randn(3, 4), randn(3, 4))\n"
         "F.pairwise_distance(randn(3, 4), randn(4), p=1, keepdim=True)",
-    .variants = "nn",
+    .variants = "function-only, also-nn",
     .compose = run([](const Tensor& a, const Tensor& b, double p, double eps, bool keepdim) {
       return rushlight::linalg_vector_norm(a - b + eps, p, Ints{-1}, keepdim);
     }),

@@ -3,6 +3,7 @@
 #include <rushlight/operators.h>
 
 #include "ops/loss.h"
+#include "ops/moments.h"
 #include "ops/reduce.h"
 
 #include <cmath>
@@ -27,33 +28,6 @@ Dims all_but_channels(int64_t ndim) {
   return dims;
 }
 
-struct Moments {
-  Tensor mean, scale;  ///< of the input; the scale is 1 / sqrt(variance + eps)
-};
-
-Moments moments(const Tensor& input, const Dims& dims, double eps) {
-  auto [variance, mean] = rushlight::var_mean(input, Ints(dims), Scalar(0), true);
-  return {mean, (variance + eps).rsqrt()};
-}
-
-Tensor times(const Tensor& tensor, const Tensor& weight) {
-  return weight.defined() ? tensor * weight : tensor;
-}
-
-/// Gradient of (x - mean) * scale, where both depend on x over `dims`.
-Tensor normal_gradient(const Tensor& grad, const Tensor& input, const Moments& of,
-                       const Dims& dims) {
-  Tensor unit = (input - of.mean) * of.scale;
-  Tensor mean = grad.mean(Ints(dims), true), slope = (grad * unit).mean(Ints(dims), true);
-  return (grad - mean - unit * slope) * of.scale;
-}
-
-/// The moments that forward kept; made again where derivatives must flow through them.
-Moments kept_moments(Backward& b, const Tensor& input, const Dims& dims) {
-  if (autograd::grad_enabled()) return moments(input, dims, b.argument<double>("eps"));
-  return {b.saved("mean"), b.saved("scale")};
-}
-
 void check_layer_norm(const Tensor& input, Ints shape, const Tensor& weight, const Tensor& bias) {
   check(!shape.empty(),
         "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
@@ -76,14 +50,6 @@ void check_layer_norm(const Tensor& input, Ints shape, const Tensor& weight, con
         "\"LayerNormKernelImpl\" not implemented for '", info(input.dtype()).spoken, "'");
 }
 
-/// A value for each channel in the shape that multiplies the input; undefined stays so.
-Tensor by_channel(const Tensor& values, int64_t ndim) {
-  if (!values.defined()) return values;
-  Dims shape(size_t(ndim), 1);
-  shape[1] = values.numel();
-  return values.reshape(shape);
-}
-
 void check_channels(const Tensor& values, int64_t channels, const char* name) {
   check(!values.defined() || values.numel() == channels, name, " should contain ", channels,
         " elements not ", values.defined() ? values.numel() : 0);
@@ -93,7 +59,7 @@ void update_running(const Tensor& input, const Tensor& running_mean, const Tenso
                     double momentum) {
   autograd::NoGrad guard;
   Dims dims = all_but_channels(input.dim());
-  auto [variance, mean] = rushlight::var_mean(input, Ints(dims), Scalar(1), false);
+  auto [variance, mean] = rushlight::var_mean(widened(input), Ints(dims), Scalar(1), false);
   auto blend = [&](const Tensor& running, const Tensor& now) {
     if (running.defined()) running.copy_(running * (1 - momentum) + now * momentum);
   };
@@ -112,15 +78,16 @@ constinit const Op op::_layer_norm = {
     .variants = "private",
     .forward = run(
         [](const Tensor& input, Ints shape, const Tensor& weight, const Tensor& bias, double eps) {
-          Moments of = moments(input, last_dims(input.dim(), shape.size()), eps);
-          Tensor output = times((input - of.mean) * of.scale, weight);
+          Tensor wide = widened(input);
+          Moments of = moments(wide, last_dims(input.dim(), shape.size()), eps);
+          Tensor output = times((wide - of.mean) * of.scale, weight);
           if (bias.defined()) output = output + bias;
-          return std::tuple(output, of.mean, of.scale);
+          return std::tuple(output.to(input.dtype()), of.mean, of.scale);
         }),
     .save = "input, weight, mean, scale",
     .backward =
         [](Backward& b) {
-          Tensor input = b.saved("input"), grad = b.grad();
+          Tensor input = widened(b.saved("input")), grad = widened(b.grad());
           Dims dims = last_dims(input.dim(), b.ints("normalized_shape").size());
           Moments of = kept_moments(b, input, dims);
           b.wrt("input",
@@ -145,6 +112,7 @@ constinit const Op op::layer_norm = {
     .compose = run(
         [](const Tensor& input, Ints shape, const Tensor& weight, const Tensor& bias, double eps) {
           check_layer_norm(input, shape, weight, bias);
+          check_parameter_dtypes(input, {weight, bias});
           return std::get<0>(rushlight::_layer_norm(input, shape, weight, bias, eps));
         }),
 };
@@ -157,15 +125,16 @@ constinit const Op op::_batch_norm = {
     .examples = "",
     .variants = "private",
     .forward = run([](const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
-      Moments of = moments(input, all_but_channels(input.dim()), eps);
-      Tensor output = times((input - of.mean) * of.scale, by_channel(weight, input.dim()));
+      Tensor wide = widened(input);
+      Moments of = moments(wide, all_but_channels(input.dim()), eps);
+      Tensor output = times((wide - of.mean) * of.scale, by_channel(weight, input.dim()));
       if (bias.defined()) output = output + by_channel(bias, input.dim());
-      return std::tuple(output, of.mean, of.scale);
+      return std::tuple(output.to(input.dtype()), of.mean, of.scale);
     }),
     .save = "input, weight, mean, scale",
     .backward =
         [](Backward& b) {
-          Tensor input = b.saved("input"), grad = b.grad();
+          Tensor input = widened(b.saved("input")), grad = widened(b.grad());
           Dims dims = all_but_channels(input.dim());
           Moments of = kept_moments(b, input, dims);
           b.wrt("input", [&] {
@@ -204,17 +173,7 @@ constinit const Op op::batch_norm = {
       check_channels(bias, channels, "bias");
       check(is_floating(input.dtype()), ErrorKind::NotImplemented,
             "\"batch_norm\" not implemented for '", info(input.dtype()).spoken, "'");
-      // Half inputs may come with parameters in float32, but with all of them.
-      DType expected = input.dtype();
-      for (const Tensor& other : {weight, bias, running_mean, running_var}) {
-        if (!other.defined()) continue;
-        if (is_half(expected) && other.dtype() == DType::Float32 && expected == input.dtype() &&
-            (other.is_same(weight) || !weight.defined())) {
-          expected = DType::Float32;
-        }
-        check(other.dtype() == expected, "expected scalar type ", info(expected).spoken,
-              " but found ", info(other.dtype()).spoken);
-      }
+      check_parameter_dtypes(input, {weight, bias, running_mean, running_var});
       refuse_grad(running_mean, "running_mean", "native_batch_norm");
       refuse_grad(running_var, "running_var", "native_batch_norm");
       if (training) {
@@ -226,10 +185,11 @@ constinit const Op op::batch_norm = {
       }
       check(running_mean.defined() && running_var.defined(),
             "Expected running_mean and running_var to be defined when training=False");
-      Tensor scale = (running_var + eps).rsqrt();
-      Tensor output = (input - by_channel(running_mean, input.dim())) *
+      Tensor scale = (widened(running_var) + eps).rsqrt();
+      Tensor output = (widened(input) - by_channel(running_mean, input.dim())) *
                       by_channel(times(scale, weight), input.dim());
-      return bias.defined() ? output + by_channel(bias, input.dim()) : output;
+      if (bias.defined()) output = output + by_channel(bias, input.dim());
+      return output.to(input.dtype());
     }),
 };
 
