@@ -47,23 +47,40 @@ def is_storage(obj) -> bool:
     return False
 
 
+def _check_tensor(function, input) -> None:
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{function}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+
+
+def _check_dtypes(function, **dtypes) -> None:
+    for position, (name, dtype) in enumerate(dtypes.items(), 1):
+        if not isinstance(dtype, _C.dtype):
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be torch.dtype, not {type(dtype).__name__}"
+            )
+
+
 def numel(input) -> int:
     """Number of elements."""
+    _check_tensor("numel", input)
     return input.numel()
 
 
 def is_floating_point(input) -> bool:
     """Whether elements are floating-point numbers."""
+    _check_tensor("is_floating_point", input)
     return input.is_floating_point()
 
 
 def is_complex(input) -> bool:
     """Whether elements are complex numbers: never."""
+    _check_tensor("is_complex", input)
     return False
 
 
 def is_nonzero(input) -> bool:
     """Whether the only element differs from zero."""
+    _check_tensor("is_nonzero", input)
     if input.numel() != 1:
         ambiguous = "no values" if input.numel() == 0 else "more than one value"
         raise RuntimeError(f"Boolean value of Tensor with {ambiguous} is ambiguous")
@@ -77,11 +94,13 @@ def result_type(tensor1, tensor2) -> _C.dtype:
 
 def promote_types(type1, type2) -> _C.dtype:
     """The smallest dtype that both convert to."""
+    _check_dtypes("promote_types", type1=type1, type2=type2)
     return _C._promote_types(type1, type2)
 
 
 def can_cast(from_, to) -> bool:
     """Whether conversion between the dtypes keeps the kind of number."""
+    _check_dtypes("can_cast", from_=from_, to=to)
     ranks = [2 if dtype.is_floating_point else 0 if dtype is _C.bool else 1 for dtype in (from_, to)]
     return ranks[0] <= ranks[1]
 
@@ -89,12 +108,16 @@ def can_cast(from_, to) -> bool:
 def broadcast_shapes(*shapes) -> _C.Size:
     """The shape to which all shapes broadcast."""
     result: list = []
-    for shape in shapes:
-        shape = [shape] if isinstance(shape, int) else list(shape)
+    for index, given in enumerate(shapes):
+        shape = [given] if isinstance(given, int) else list(given)
         length = max(len(result), len(shape))
         a, b = [1] * (length - len(result)) + result, [1] * (length - len(shape)) + shape
-        if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=True)):
-            raise RuntimeError("Shape mismatch: objects cannot be broadcast to a single shape")
+        for dim in range(-1, -length - 1, -1):
+            if a[dim] != b[dim] and 1 not in (a[dim], b[dim]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {b[dim]} at {dim}! Mismatching argument at index "
+                    f"{index} had {given}; but expected shape should be broadcastable to {a}"
+                )
         result = [y if x == 1 else x for x, y in zip(a, b, strict=True)]
     return _C.Size(result)
 

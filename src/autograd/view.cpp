@@ -151,7 +151,7 @@ void check_in_place(const Tensor& tensor, const char*) {
   if (impl->is_view) {
     const ViewInfo& view = *impl->autograd->view;
     if (view.origin != ViewOrigin::Default) refuse(*impl->autograd, view.origin, kModified);
-    check(!(view.base.requires_grad() && view.base.is_leaf()),
+    check(!(tensor.requires_grad() && view.base.is_leaf()),
           "a view of a leaf Variable that requires grad is being used in an in-place operation.");
   }
   check(!(impl->requires_grad && tensor.is_leaf()),

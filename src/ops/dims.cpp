@@ -67,7 +67,10 @@ const Tensor& reshaped_in_place(const Tensor& input, const Geometry& geometry) {
 constexpr auto resized = [](const Tensor& input, Ints size, std::optional<MemoryFormat>) -> Tensor {
   check(!input.requires_grad(), "cannot resize variables that require grad");
   Geometry geometry(size);
-  int64_t needed = (input.storage_offset() + count_elements(size)) * size_of(input.dtype());
+  int64_t needed = input.storage_offset();
+  bool overflow = __builtin_add_overflow(needed, count_elements(size), &needed) ||
+                  __builtin_mul_overflow(needed, size_of(input.dtype()), &needed);
+  check(!overflow, "Storage size calculation overflowed with sizes=", to_string(size));
   Storage& storage = *input.impl()->storage;
   if (needed > int64_t(storage.bytes()) && count_elements(size) > 0) storage.resize(size_t(needed));
   return reshaped_in_place(input, geometry);

@@ -99,7 +99,9 @@ constexpr auto cat_tensors = [](Tensors tensors, int64_t dim) -> Tensor {
             first->shape()[d], " but got size ", part[d], " for tensor number ", i,
             " in the list.");
     }
-    shape[size_t(dim)] += part[size_t(dim)];
+    int64_t& total = shape[size_t(dim)];
+    check(!__builtin_add_overflow(total, part[size_t(dim)], &total),
+          "Storage size calculation overflowed: the sizes of dim ", dim, " add to more than 2^63");
   }
   Tensor result = make_tensor(shape, joined_dtype(tensors), first->device());
   if (result.impl()->device == DeviceType::Meta) return result;

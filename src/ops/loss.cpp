@@ -70,7 +70,7 @@ void check_nll(const Tensor& input, const Tensor& target, const Tensor& weight) 
   if (dims <= 2) {
     check(target.dim() <= 1, "0D or 1D target tensor expected, multi-target not supported; got ",
           to_string(target.shape()), " for the input ", to_string(input.shape()));
-    check(dims == 2 || target.numel() == 1,
+    check(dims == 2 || target.numel() == 1, ErrorKind::Value,
           "For 1D input, 1D target must have size 1, but got target size: ", target.numel());
   } else if (dims == 4) {
     check(target.dim() == 3,

@@ -74,6 +74,8 @@ Tensor soft_margin(const Tensor& input, const Tensor& target, OptionalBool size_
         "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. "
         "This input cannot have requires_grad True.");
   Tensor losses = (-target * input).exp().log1p();
+  check(same(losses.shape(), input.shape()), "output with shape ", to_string(input.shape()),
+        " doesn't match the broadcast shape ", to_string(losses.shape()));
   return reduce_loss(losses, loss_reduction(size_average, reduce, reduction));
 }
 

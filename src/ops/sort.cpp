@@ -271,6 +271,8 @@ constinit const Op op::kthvalue = {
     .forward = run([](const Tensor& input, int64_t k, int64_t dim, bool keepdim) {
       int64_t wrapped = wrap_dim(dim, input.dim());
       int64_t n = input.dim() == 0 ? 1 : input.shape()[size_t(wrapped)];
+      check(n > 0, ErrorKind::Index, "kthvalue(): Expected reduction dim ", wrapped,
+            " to have non-zero size.");
       check(k >= 1 && k <= n, "kthvalue(): selected number k out of range for dimension ", wrapped,
             ": k is ", k, ", the dim has ", n, " elements");
       refuse_bool(input, "kthvalue_cpu");

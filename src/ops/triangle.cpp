@@ -43,22 +43,36 @@ void keep_triangle(Call& call) {
   call.results.tensors.push_back(std::move(result));
 }
 
+/// How many elements of a matrix are on or below a diagonal.
+__int128 lower_count(int64_t rows, int64_t columns, int64_t offset) {
+  int64_t empty = std::max<int64_t>(0, -offset);
+  if (empty >= rows || columns == 0) return 0;
+  // Then rows of first, first + 1, ... elements, until all columns are taken.
+  __int128 first = std::min(columns, empty + offset + 1);
+  __int128 growing = std::min<__int128>(rows - empty, columns - first + 1);
+  return growing * (2 * first + growing - 1) / 2 + (rows - empty - growing) * columns;
+}
+
 /// Row and column of every element of a triangle, in row-major order.
 Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lower, DType dtype) {
   check(rows >= 0, "row must be non-negative, got ", rows);
   check(columns >= 0, "col must be non-negative, got ", columns);
-  std::vector<int64_t> row_of, column_of;
-  for (int64_t row = 0; row < rows; ++row) {
+  offset = std::clamp(offset, -rows, columns);
+  __int128 count = lower ? lower_count(rows, columns, offset)
+                         : __int128(rows) * columns - lower_count(rows, columns, offset - 1);
+  check(count <= INT64_MAX / 2, "Storage size calculation overflowed with sizes=[2, ", rows, " * ",
+        columns, "]");
+  Tensor result = make_tensor({{2, int64_t(count)}}, DType::Int64);
+  int64_t *row_of = result.data<int64_t>(), *column_of = row_of + int64_t(count);
+  int64_t first_row = lower ? std::max<int64_t>(0, -offset) : 0;
+  for (int64_t row = first_row; count > 0; ++row) {
     int64_t begin = lower ? 0 : std::max<int64_t>(0, row + offset);
     int64_t end = lower ? std::min(columns, row + offset + 1) : columns;
-    for (int64_t column = begin; column < end; ++column) {
-      row_of.push_back(row);
-      column_of.push_back(column);
+    for (int64_t column = begin; column < end; ++column, --count) {
+      *row_of++ = row;
+      *column_of++ = column;
     }
   }
-  Tensor result = make_tensor({{2, int64_t(row_of.size())}}, DType::Int64);
-  std::copy(row_of.begin(), row_of.end(), result.data<int64_t>());
-  std::copy(column_of.begin(), column_of.end(), result.data<int64_t>() + row_of.size());
   return dtype == DType::Int64 ? result : result.to(dtype);
 }
 

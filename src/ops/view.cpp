@@ -39,9 +39,18 @@ bool may_overlap_itself(std::span<const int64_t> shape, std::span<const int64_t>
 
 namespace {
 
-int64_t last_place(std::span<const int64_t> shape, std::span<const int64_t> strides) {
-  int64_t last = 0;
-  for (size_t i = 0; i < shape.size(); ++i) last += (shape[i] - 1) * strides[i];
+/// The place in storage of the last element.
+int64_t last_place(std::span<const int64_t> shape, std::span<const int64_t> strides,
+                   int64_t start = 0) {
+  int64_t last = start, span;
+  bool overflow = false;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    overflow |= __builtin_mul_overflow(std::max<int64_t>(shape[i] - 1, 0), strides[i], &span) ||
+                __builtin_add_overflow(last, span, &last);
+  }
+  check(!overflow && last < INT64_MAX / 16,
+        "Storage size calculation overflowed with sizes=", to_string(shape),
+        " and strides=", to_string(strides));
   return last;
 }
 
@@ -57,7 +66,7 @@ constexpr auto as_strided_checked = [](const Tensor& input, Ints size, Ints stri
           " and strides=", to_string(stride));
   }
   check(start >= 0, "Tensor: invalid storage offset ", start);
-  int64_t last = start + last_place(size, stride);
+  int64_t last = last_place(size, stride, start);
   int64_t item = size_of(input.dtype());
   int64_t available = int64_t(input.impl()->storage->bytes()) / item;
   bool meta = input.impl()->device == DeviceType::Meta;

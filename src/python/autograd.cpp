@@ -19,7 +19,9 @@ PyObject* is_inference_enabled(PyObject*, PyObject*) {
 
 PyObject* set_grad_enabled(PyObject*, PyObject* enabled) {
   if (!PyBool_Check(enabled)) {
-    PyErr_Format(PyExc_TypeError, "enabled must be a bool (got %s)", Py_TYPE(enabled)->tp_name);
+    PyErr_Format(PyExc_TypeError,
+                 "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not %s",
+                 Py_TYPE(enabled)->tp_name);
     return nullptr;
   }
   autograd::set_grad_enabled(enabled == Py_True);

@@ -60,6 +60,11 @@ std::string type_name(const Parameter& parameter) {
   return "";
 }
 
+bool is_integer(PyObject* object) {
+  int64_t ignored;
+  return !PyBool_Check(object) && (PyLong_Check(object) || to_integer(object, ignored));
+}
+
 bool convert_ints(const Parameter& parameter, PyObject* object, Bound& bound, Value& value) {
   Dims list;
   int64_t number;
@@ -67,7 +72,8 @@ bool convert_ints(const Parameter& parameter, PyObject* object, Bound& bound, Va
     Py_ssize_t size = PySequence_Fast_GET_SIZE(object);
     for (Py_ssize_t i = 0; i < size; ++i) {
       PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-      if (PyBool_Check(item) || !to_integer(item, number)) return false;
+      if (!is_integer(item)) return false;
+      to_integer(item, number);
       list.push_back(number);
     }
   } else if (parameter.list_size > 0 && !PyBool_Check(object) && to_integer(object, number)) {
@@ -263,11 +269,20 @@ bool take_generic_keyword(const Overload& overload, PyObject* name, PyObject* va
 }
 
 bool all_integers(PyObject* const* arguments, size_t count) {
-  int64_t ignored;
-  for (size_t i = 0; i < count; ++i) {
-    if (PyBool_Check(arguments[i]) || !to_integer(arguments[i], ignored)) return false;
+  return std::all_of(arguments, arguments + count, is_integer);
+}
+
+/// One integer of several; in PyTorch's words if it does not fit into 64 bits.
+int64_t element_of(const Overload& overload, size_t parameter, size_t position, PyObject* object) {
+  int64_t number = 0;
+  try {
+    to_integer(object, number);
+  } catch (const Error& error) {
+    const Schema& schema = overload.op->info->schema;
+    fail(ErrorKind::Type, schema.name, "(): argument '", schema.parameters[parameter].name,
+         "' failed to unpack the object at pos ", position, " with error \"", error.what(), "\"");
   }
-  return true;
+  return number;
 }
 
 /// `einsum(equation, a, b)`: the tensors from `first` on are one argument.
@@ -291,11 +306,8 @@ bool gather_varargs(const Overload& overload, PyObject* const* arguments, size_t
   if (overload.op->info->varargs) return gather_tensors(arguments, first, count, bound);
   if (!all_integers(arguments + first, count - first)) return false;
   Dims list;
-  for (size_t i = first; i < count; ++i) {
-    int64_t number;
-    to_integer(arguments[i], number);
-    list.push_back(number);
-  }
+  for (size_t i = first; i < count; ++i)
+    list.push_back(element_of(overload, first, i - first + 1, arguments[i]));
   bound.ints.push_back(std::move(list));
   bound.values[first] = Value(Ints(bound.ints.back()));
   count = first;
@@ -575,6 +587,22 @@ std::string signature(const Callable& callable, const Overload& overload) {
   fail(ErrorKind::Type, text);
 }
 
+/// `x.view(2, 3.0)`: the first that is no integer of several that should be.
+void explain_varargs(const Callable& callable, PyObject* const* arguments, size_t count) {
+  for (const Overload& overload : callable.overloads) {
+    size_t first = size_t(overload.fixed_positional);
+    if (!overload.takes_varargs || overload.op->info->varargs) continue;
+    if (count < first + 2 || !is_integer(arguments[first])) continue;
+    for (size_t i = first + 1; i < count; ++i) {
+      check(is_integer(arguments[i]), ErrorKind::Type, callable.name, "(): argument '",
+            overload.op->info->schema.parameters[first].name,
+            "' failed to unpack the object at pos ", i - first + 1,
+            " with error \"type must be tuple of ints,but got ", Py_TYPE(arguments[i])->tp_name,
+            "\"");
+    }
+  }
+}
+
 }  // namespace
 
 PyObject* call(const Callable& callable, PyObject* const* arguments, size_t count,
@@ -588,6 +616,7 @@ PyObject* call(const Callable& callable, PyObject* const* arguments, size_t coun
     }
     if (nearest.kind == Misfit::Kind::None || why.progress > nearest.progress) nearest = why;
   }
+  explain_varargs(callable, arguments, count);
   if (callable.overloads.size() > 1) explain_all(callable, arguments, count, keyword_names);
   explain(callable, nearest, count);
 }

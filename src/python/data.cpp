@@ -90,6 +90,9 @@ struct Layout_ {
 /// Shape, strides and dtype of a buffer; throws PyTorch's errors for what a tensor can't be.
 Layout_ layout_of(PyObject* array, const Py_buffer& view) {
   Layout_ layout;
+  check(!view.format || view.format[0] != '>' || view.itemsize == 1, ErrorKind::Value,
+        "given numpy array has byte order different from the native byte order. Conversion between "
+        "byte orders is currently not supported.");
   if (!dtype_of_format(view, layout.dtype)) refuse_array(array);
   for (int i = 0; i < view.ndim; ++i) {
     check(
@@ -543,12 +546,15 @@ PyObject* is_contiguous(PyObject* self, PyObject*, PyObject*) {
 PyObject* set_requires_grad(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"requires_grad", nullptr};
-    int value = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names),
+    PyObject* value = Py_True;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:requires_grad_", const_cast<char**>(names),
                                      &value)) {
       return nullptr;
     }
-    tensor_of(self).requires_grad_(value != 0);
+    check(PyBool_Check(value), ErrorKind::Type,
+          "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not ",
+          Py_TYPE(value)->tp_name);
+    tensor_of(self).requires_grad_(value == Py_True);
     return Py_NewRef(self);
   });
 }
@@ -713,10 +719,20 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
   });
 }
 
+/// Not one of NumPy's numbers, which have a dtype as well. An array exists only if NumPy was
+/// imported.
+bool is_numpy_array(PyObject* object) {
+  PyObject* numpy = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy");
+  Object kind = Object::steal(numpy ? PyObject_GetAttrString(numpy, "ndarray") : nullptr);
+  int is_instance = kind ? PyObject_IsInstance(object, kind.get()) : 0;
+  if (!kind || is_instance < 0) PyErr_Clear();
+  return is_instance == 1;
+}
+
 PyObject* from_numpy(PyObject*, PyObject* array) {
   return guarded([&] {
-    check(is_array(array), ErrorKind::Type, "expected np.ndarray (got ", Py_TYPE(array)->tp_name,
-          ")");
+    check(is_numpy_array(array), ErrorKind::Type, "expected np.ndarray (got ",
+          Py_TYPE(array)->tp_name, ")");
     return wrap(share_array(array));
   });
 }
@@ -752,7 +768,7 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
           length - offset, " bytes) after offset (", offset,
           " bytes) must be a multiple of element size (", size, ")");
     int64_t elements = count < 0 ? (length - offset) / size : count;
-    check(offset + elements * size <= length, ErrorKind::Value, "requested buffer length (",
+    check(elements <= (length - offset) / size, ErrorKind::Value, "requested buffer length (",
           elements, " * ", size, " bytes) after offset (", offset,
           " bytes) must not be greater than actual buffer length (", length, " bytes)");
     void* data = static_cast<char*>(buffer->buf) + offset;

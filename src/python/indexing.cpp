@@ -27,6 +27,7 @@ std::optional<int64_t> bound_of(PyObject* object) {
 }
 
 [[noreturn]] void refuse(PyObject* object) {
+  check(!PyUnicode_Check(object), ErrorKind::Type, "new(): invalid data type 'str' as an index");
   fail(ErrorKind::Index,
        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
        "indices (got ",
@@ -84,6 +85,16 @@ void read_entries(PyObject* index, Entries& entries) {
   }
 }
 
+/// What PyTorch refuses altogether is taken where it fits.
+void assign_sequence(const Tensor& tensor, const Entries& entries, PyObject* value) {
+  try {
+    index_put_(tensor, entries, tensor_from_data(value, {}));
+  } catch (const Error& error) {
+    fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.",
+         info(tensor.dtype()).legacy, "Tensor: ", error.what());
+  }
+}
+
 }  // namespace
 
 PyObject* get_item(PyObject* self, PyObject* index) {
@@ -109,7 +120,7 @@ int set_item(PyObject* self, PyObject* index, PyObject* value) {
           check(is_array(value) || PyList_Check(value) || PyTuple_Check(value), ErrorKind::Type,
                 "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.",
                 info(tensor_of(self).dtype()).legacy, "Tensor");
-          index_put_(tensor_of(self), entries, tensor_from_data(value, {}));
+          assign_sequence(tensor_of(self), entries, value);
         }
         return 0;
       },

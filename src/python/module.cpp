@@ -2,6 +2,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <climits>
+
 #include "python/casters.h"
 #include "python/hooks.h"
 #include "python/python.h"
@@ -42,7 +44,16 @@ NB_MODULE(_C, m) {
   add_optim(module);
   m.attr("__version__") = RUSHLIGHT_VERSION;
   m.def("get_num_threads", &num_threads, "Threads that a kernel may use.");
-  m.def("set_num_threads", &set_num_threads, nb::arg("count"), "Sets get_num_threads().");
+  m.def(
+      "set_num_threads",
+      [](nb::handle count) {
+        int64_t number;
+        check(to_integer(count.ptr(), number), "set_num_threads expects an int, but got ",
+              Py_TYPE(count.ptr())->tp_name);
+        check(number > 0 && number <= INT_MAX, "set_num_threads expects a positive integer");
+        set_num_threads(int(number));
+      },
+      nb::arg("count"), "Sets get_num_threads().");
   m.def("release_memory", &release_memory, "Gives cached memory back to the system.");
   m.def(
       "_allocator_stats",

@@ -12,6 +12,7 @@ namespace {
 
 /// PyTorch takes any integer from -2^63 to 2^64 - 1; negative ones wrap.
 uint64_t to_seed(nb::handle object) {
+  check(!PyUnicode_Check(object.ptr()), "manual_seed expected a long, but got str");
   nb::object number = nb::steal(PyNumber_Long(object.ptr()));
   if (!number.is_valid()) throw nb::python_error();
   int overflow;

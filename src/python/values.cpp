@@ -295,7 +295,7 @@ bool to_integer(PyObject* object, int64_t& value) {
   }
   int overflow;
   value = PyLong_AsLongLongAndOverflow(object, &overflow);
-  check(!overflow, "Overflow when unpacking long long");
+  check(!overflow, ErrorKind::Value, "Overflow when unpacking long long");
   return true;
 }
 
@@ -309,10 +309,11 @@ bool to_scalar(PyObject* object, Scalar& scalar) {
     return true;
   }
   if (PyLong_Check(object)) {
-    int64_t value;
-    to_integer(object, value);
-    scalar = value;
-    return true;
+    int overflow;
+    scalar = int64_t(PyLong_AsLongLongAndOverflow(object, &overflow));
+    if (!overflow) return true;
+    PyErr_SetString(PyExc_OverflowError, "int too big to convert: it does not fit into 64 bits");
+    throw PythonError();
   }
   if (is_tensor(object)) return false;
   check(!PyComplex_Check(object), ErrorKind::NotImplemented,

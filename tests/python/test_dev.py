@@ -42,6 +42,33 @@ def test_a_missing_compiler_is_one_clear_error(dev, tmp_path, command):
     assert "(CXX=missing-compiler)" in dev(command, CXX="missing-compiler").stderr
 
 
+@pytest.fixture
+def only_a_compiler(tmp_path):
+    """A PATH with a compiler and nothing else, as far as ./dev can see."""
+    if not shutil.which("c++"):
+        pytest.skip("there is no compiler")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "c++").symlink_to(shutil.which("c++"))
+    return str(tmp_path / "bin")
+
+
+def test_a_missing_venv_module_is_one_clear_error(dev, tmp_path, only_a_compiler):
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text("import sys; sys.modules['ensurepip'] = None\n")
+    done = dev("build", PATH=only_a_compiler, PYTHONPATH=str(tmp_path / "without"))
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"dev: missing for {sys.executable}: python3-venv")
+    assert "sudo apt-get install python3-venv" in done.stderr
+
+
+def test_without_a_network_the_failure_says_so(dev, only_a_compiler):
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+    done = dev("build", PATH=only_a_compiler, PIP_NO_CACHE_DIR="1", **nowhere)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("dev: Installing the tools of tools/requirements.txt: failed")
+    assert done.stderr.strip().endswith("name a package index?")
+
+
 def test_clean_needs_nothing(dev, tmp_path):
     (tmp_path / "build" / "venv").mkdir(parents=True)
     (tmp_path / "build" / "product").write_text("")

@@ -52,7 +52,7 @@ def clip_grad_norm_(
     foreach: bool | None = None,
 ) -> Tensor:
     """Scales the gradients of the parameters so that their norm is at most `max_norm`; returns the norm before."""
-    parameters = _list_of(parameters)
+    parameters, max_norm = _list_of(parameters), float(max_norm)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     if gradients:
