@@ -130,12 +130,12 @@ struct ViewInfo {
 struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
-  uint32_t output = 0;           ///< which result of grad_fn this is
-  Node* accumulator = nullptr;   ///< of a leaf, which owns it; see accumulate.cpp
-  Ref<Node> shared_accumulator;  ///< instead: that of the leaf which this one was unpacked for
-  SpinLock accumulator_lock;     ///< guards `accumulator`, and `hooks` of a leaf
-  SpinLock grad_lock;            ///< guards `grad` against passes of several threads
-  std::unique_ptr<ViewInfo> view;
+  uint32_t output = 0;               ///< which result of grad_fn this is
+  Node* accumulator = nullptr;       ///< of a leaf, which owns it; see accumulate.cpp
+  Ref<Node> shared_accumulator;      ///< instead: that of the leaf which this one was unpacked for
+  SpinLock accumulator_lock;         ///< guards `accumulator`, and `hooks` of a leaf
+  SpinLock grad_lock;                ///< guards `grad` against passes of several threads
+  ViewInfo view;                     ///< of a view
   std::unique_ptr<NodeHooks> hooks;  ///< of a leaf without accumulator, kept until it has one
   std::shared_ptr<Tensor> retained;  ///< of a non-leaf that retains its gradient: where it is
   std::unique_ptr<std::vector<std::shared_ptr<LeafHook>>> leaf_hooks;

@@ -106,7 +106,7 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
     return;
   }
   if (is_input) result = view_as_itself(result);
-  if (result.impl()->is_view) result.impl()->autograd->view->origin = ViewOrigin::CustomFunction;
+  if (result.impl()->is_view) result.impl()->autograd->view.origin = ViewOrigin::CustomFunction;
   replace_history(result, self, index);
 }
 

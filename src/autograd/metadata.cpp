@@ -77,7 +77,7 @@ TensorImpl::~TensorImpl() { delete autograd; }
 bool Tensor::is_leaf() const {
   const autograd::Metadata* meta = impl_->autograd;
   // A view whose history can't be made anew, should its base have changed, is judged as it stands.
-  if (impl_->is_view && meta->view->origin != autograd::ViewOrigin::Default) return !meta->grad_fn;
+  if (impl_->is_view && meta->view.origin != autograd::ViewOrigin::Default) return !meta->grad_fn;
   return !requires_grad() || !grad_fn();
 }
 

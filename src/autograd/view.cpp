@@ -124,17 +124,16 @@ void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin) {
   impl->inference = base_impl->inference;
   if (base_impl->inference) return;
   if (inference_enabled()) origin = ViewOrigin::Inference;
-  auto info = std::make_unique<ViewInfo>();
+  ViewInfo& info = metadata(view).view;
   if (base_impl->is_view) {
-    const ViewInfo& parent = *base_impl->autograd->view;
-    info->base = parent.base;
-    info->origin = origin == ViewOrigin::Default ? parent.origin : origin;
+    const ViewInfo& parent = base_impl->autograd->view;
+    info.base = parent.base;
+    info.origin = origin == ViewOrigin::Default ? parent.origin : origin;
   } else {
-    info->base = base;
-    info->origin = origin;
+    info.base = base;
+    info.origin = origin;
   }
-  info->version = impl->version().writes;
-  metadata(view).view = std::move(info);
+  info.version = impl->version().writes;
   impl->is_view = true;
 }
 
@@ -149,7 +148,7 @@ void check_in_place(const Tensor& tensor, const char*) {
   check_inference_write(tensor);
   TensorImpl* impl = tensor.impl();
   if (impl->is_view) {
-    const ViewInfo& view = *impl->autograd->view;
+    const ViewInfo& view = impl->autograd->view;
     if (view.origin != ViewOrigin::Default) refuse(*impl->autograd, view.origin, kModified);
     check(!(tensor.requires_grad() && view.base.is_leaf()),
           "a view of a leaf Variable that requires grad is being used in an in-place operation.");
@@ -164,7 +163,7 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
     set_history(tensor, node, 0);
     return;
   }
-  Tensor base = impl->autograd->view->base;
+  Tensor base = impl->autograd->view.base;
   set_history(base, Ref<Node>::adopt(new CopySlices(base, tensor, node)), 0);
   tensor.grad_fn();  // made anew from the base's
 }
@@ -172,21 +171,21 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
 void replace_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output) {
   set_history(tensor, node, output);
   TensorImpl* impl = tensor.impl();
-  if (impl->is_view) impl->autograd->view->version = impl->version().writes;
+  if (impl->is_view) impl->autograd->view.version = impl->version().writes;
 }
 
 }  // namespace autograd
 
 bool Tensor::view_requires_grad() const {
   // Also where the view was made under no_grad and has no history of its own.
-  return impl_->autograd->view->base.requires_grad() || bool(grad_fn());
+  return impl_->autograd->view.base.requires_grad() || bool(grad_fn());
 }
 
 Ref<autograd::Node> Tensor::grad_fn() const {
   autograd::Metadata* meta = impl_->autograd;
   if (!meta) return nullptr;
   if (impl_->is_view) {
-    autograd::ViewInfo& view = *meta->view;
+    autograd::ViewInfo& view = meta->view;
     uint32_t writes = impl_->version().writes;
     bool stale = view.version != writes && (meta->grad_fn || view.base.requires_grad());
     if (stale) {

@@ -159,6 +159,20 @@ Tensor linear_map(const Tensor& input, const Tensor& weight, const Tensor& bias)
   return bias.defined() ? result.view(shape) : rushlight::_unsafe_view(result, shape);
 }
 
+/// Of baddbmm, and of addbmm, whose gradient goes to every matrix of the batch.
+void batched_backward(Backward& b) {
+  Scalar alpha = b.scalar("alpha");
+  b.wrt("input", [&] { return scaled(b.grad(), b.scalar("beta")); });
+  b.wrt("batch1", [&] {
+    Tensor other = b.saved("batch2");
+    return scaled(rushlight::_batched_product(b.grad(), other, false, true), alpha);
+  });
+  b.wrt("batch2", [&] {
+    Tensor other = b.saved("batch1");
+    return scaled(rushlight::_batched_product(other, b.grad(), true, false), alpha);
+  });
+}
+
 }  // namespace
 
 constinit const Op op::addmm = {
@@ -169,8 +183,7 @@ constinit const Op op::addmm = {
         "addmm(randn(2), randn(3, 4), randn(4, 2))\n"
         "addmm(randn(3, 2), randn(3, 4), randn(4, 2), beta=0.5, alpha=2)",
     .variants = "in-place",
-    .forward = run([](const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
-                      const Scalar& alpha) { return add_product(input, a, b, beta, alpha); }),
+    .forward = run<add_product>(),
     .save = "mat1 for mat2, mat2 for mat1",
     .backward =
         [](Backward& b) {
@@ -191,9 +204,7 @@ constinit const Op op::addmv = {
     .doc = "`beta * input + alpha * (mat @ vec)`; `input` broadcasts.",
     .examples = "addmv(randn(3), randn(3, 4), randn(4), beta=0.5, alpha=2)",
     .variants = "in-place",
-    .forward = run(
-        [](const Tensor& input, const Tensor& matrix, const Tensor& vector, const Scalar& beta,
-           const Scalar& alpha) { return add_vector_product(input, matrix, vector, beta, alpha); }),
+    .forward = run<add_vector_product>(),
     .save = "mat for vec, vec for mat",
     .backward =
         [](Backward& b) {
@@ -219,22 +230,9 @@ constinit const Op op::baddbmm = {
     .doc = "`beta * input + alpha * (batch1 @ batch2)` for batches of matrices.",
     .examples = "baddbmm(randn(2, 3, 5), randn(2, 3, 4), randn(2, 4, 5), beta=0.5, alpha=2)",
     .variants = "in-place",
-    .forward = run([](const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
-                      const Scalar& alpha) { return add_batched(input, a, b, beta, alpha); }),
+    .forward = run<add_batched>(),
     .save = "batch1 for batch2, batch2 for batch1",
-    .backward =
-        [](Backward& b) {
-          Scalar alpha = b.scalar("alpha");
-          b.wrt("input", [&] { return scaled(b.grad(), b.scalar("beta")); });
-          b.wrt("batch1", [&] {
-            Tensor other = b.saved("batch2");
-            return scaled(rushlight::_batched_product(b.grad(), other, false, true), alpha);
-          });
-          b.wrt("batch2", [&] {
-            Tensor other = b.saved("batch1");
-            return scaled(rushlight::_batched_product(other, b.grad(), true, false), alpha);
-          });
-        },
+    .backward = batched_backward,
 };
 
 constinit const Op op::addbmm = {
@@ -244,22 +242,9 @@ constinit const Op op::addbmm = {
     .doc = "`beta * input + alpha * sum of (batch1[i] @ batch2[i])`.",
     .examples = "addbmm(randn(3, 5), randn(2, 3, 4), randn(2, 4, 5), beta=0.5, alpha=2)",
     .variants = "in-place",
-    .forward = run([](const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
-                      const Scalar& alpha) { return add_batches(input, a, b, beta, alpha); }),
+    .forward = run<add_batches>(),
     .save = "batch1 for batch2, batch2 for batch1",
-    .backward =
-        [](Backward& b) {
-          Scalar alpha = b.scalar("alpha");
-          b.wrt("input", [&] { return scaled(b.grad(), b.scalar("beta")); });
-          b.wrt("batch1", [&] {
-            Tensor other = b.saved("batch2");
-            return scaled(rushlight::_batched_product(b.grad(), other, false, true), alpha);
-          });
-          b.wrt("batch2", [&] {
-            Tensor other = b.saved("batch1");
-            return scaled(rushlight::_batched_product(other, b.grad(), true, false), alpha);
-          });
-        },
+    .backward = batched_backward,
 };
 
 constinit const Op op::_linear = {
@@ -267,9 +252,7 @@ constinit const Op op::_linear = {
     .doc = "input @ weight.T + bias for matrices and a vector, in one pass.",
     .examples = "",
     .variants = "private",
-    .forward = run([](const Tensor& bias, const Tensor& input, const Tensor& weight) {
-      return bias_product(bias, input, weight);
-    }),
+    .forward = run<bias_product>(),
     .save = "input for weight, weight for input",
     .backward =
         [](Backward& b) {

@@ -152,8 +152,7 @@ constinit const Op op::isclose = {
     .examples =
         "isclose(randn(3, 4), randn(4), 0.5)\n"
         "isclose(randn(3), randn(3), rtol=0.1, atol=0.5, equal_nan=True)",
-    .forward = run([](const Tensor& input, const Tensor& other, double rtol, double atol,
-                      bool equal_nan) { return is_close(input, other, rtol, atol, equal_nan); }),
+    .forward = run<is_close>(),
 };
 
 constinit const Op op::allclose = {

@@ -176,7 +176,7 @@ constinit const Op op::detach = {
     .schema = "detach(Tensor input) -> Tensor",
     .doc = "The same elements without history: changes show in both, gradients stop here.",
     .examples = "detach(randn(3, 4))",
-    .forward = run([](const Tensor& input) { return alias(input); }),
+    .forward = run<alias>(),
 };
 
 constinit const Op op::contiguous = {

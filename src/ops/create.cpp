@@ -287,9 +287,7 @@ constinit const Op op::full_like = {
     .doc = "One number in the shape, dtype and layout of `input`.",
     .examples = "full_like(randn(2, 3), 2.5)\nfull_like(randn(2, 3), 7, dtype=int64)",
     .variants = "function-only",
-    .forward =
-        run([](const Tensor& input, const Scalar& value, OptionalDType dtype, OptionalDevice device,
-               OptionalFormat format) { return filled_like(input, value, dtype, device, format); }),
+    .forward = run<filled_like>(),
 };
 
 constinit const Op op::new_empty = {
@@ -377,9 +375,7 @@ constinit const Op op::arange_start_step = {
         "device? device=None) -> Tensor",
     .doc = "The numbers start, start + step, … before `end`.",
     .examples = "arange(0, 1, 0.1)\narange(5, 0, -2)\narange(1, 6, step=2, dtype=float64)",
-    .forward =
-        run([](const Scalar& start, const Scalar& end, const Scalar& step, OptionalDType dtype,
-               OptionalDevice device) { return count_up(start, end, step, dtype, device); }),
+    .forward = run<count_up>(),
 };
 
 constinit const Op op::range_step = {
@@ -450,9 +446,7 @@ constinit const Op op::logspace = {
         "device? device=None) -> Tensor",
     .doc = "`base` to the power of `steps` evenly spaced numbers from `start` to `end`.",
     .examples = "logspace(0, 3, 4)\nlogspace(0, 3, 4, base=2, dtype=int64)",
-    .forward = run(
-        [](const Scalar& start, const Scalar& end, int64_t steps, double base, OptionalDType dtype,
-           OptionalDevice device) { return spaced(start, end, steps, base, dtype, device); }),
+    .forward = run<spaced>(),
 };
 
 constinit const Op op::eye = {
@@ -468,9 +462,7 @@ constinit const Op op::eye_m = {
     .schema = "eye.m(int n, int m, *, dtype? dtype=None, device? device=None) -> Tensor",
     .doc = "The first n rows and m columns of the identity matrix.",
     .examples = "eye(2, 3)\neye(3, 2, dtype=bool)",
-    .forward = run([](int64_t rows, int64_t columns, OptionalDType dtype, OptionalDevice device) {
-      return identity(rows, columns, dtype, device);
-    }),
+    .forward = run<identity>(),
 };
 
 }  // namespace rushlight

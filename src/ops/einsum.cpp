@@ -390,9 +390,7 @@ constinit const Op op::einsum = {
         "einsum('i,j', randn(3), randn(4))\n"
         "einsum('bn,anm,bm->ba', randn(2, 3), randn(4, 3, 5), randn(2, 5))",
     .variants = "varargs, function-only",
-    .compose = run([](std::string_view equation, Tensors operands) {
-      return sum_products(equation, operands);
-    }),
+    .compose = run<sum_products>(),
 };
 
 constinit const Op op::tensordot = {
@@ -402,9 +400,7 @@ constinit const Op op::tensordot = {
         "tensordot(randn(2, 3), randn(3, 4), ([1], [0]))\n"
         "tensordot(randn(2, 3, 4), randn(3, 4, 2), dims=2)",
     .variants = "function-only",
-    .compose = run([](const Tensor& a, const Tensor& b, Ints a_dims, Ints b_dims) {
-      return contract_dims(a, b, a_dims, b_dims);
-    }),
+    .compose = run<contract_dims>(),
 };
 
 constinit const Op op::inner = {
@@ -490,7 +486,7 @@ constinit const Op op::linalg_multi_dot = {
     .doc = "The product of matrices (the first and last may be vectors), in the cheapest order.",
     .examples = "linalg.multi_dot([randn(2, 3), randn(3, 4), randn(4)])",
     .variants = "function-only",
-    .compose = run([](Tensors tensors) { return multi_dot(tensors); }),
+    .compose = run<multi_dot>(),
 };
 
 constinit const Op op::bilinear = {

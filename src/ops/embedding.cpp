@@ -103,9 +103,7 @@ constinit const Op op::_embedding_backward = {
     .doc = "The gradients of equal indices added up, or their mean if scaled by frequency.",
     .examples = "",
     .variants = "private",
-    .forward =
-        run([](const Tensor& grad, const Tensor& indices, int64_t rows, int64_t padding,
-               bool by_frequency) { return sum_rows(grad, indices, rows, padding, by_frequency); }),
+    .forward = run<sum_rows>(),
     .save = "indices",
     .backward =
         [](Backward& b) {

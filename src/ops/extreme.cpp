@@ -207,9 +207,7 @@ constinit const Op op::aminmax = {
         "aminmax(Tensor input, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
     .doc = "The smallest and the largest element, of all or along `dim`.",
     .examples = "aminmax(randn(3, 4))\naminmax(randn(3, 4), dim=1, keepdim=True)",
-    .forward = run([](const Tensor& input, std::optional<int64_t> dim, bool keepdim) {
-      return both(input, dim, keepdim);
-    }),
+    .forward = run<both>(),
     .save = "input, min, max",
     .backward =
         [](Backward& b) {

@@ -88,11 +88,7 @@ constinit const Op op::margin_ranking_loss = {
     .doc = "max(0, -target * (input1 - input2) + margin): how much the wrong score leads.",
     .examples = "F.margin_ranking_loss(randn(4), randn(4), randn(4).sign(), margin=0.5)",
     .variants = "nn",
-    .compose =
-        run([](const Tensor& input, const Tensor& input2, const Tensor& target, double margin,
-               OptionalBool size_average, OptionalBool reduce, std::string_view reduction) {
-          return margin_ranking(input, input2, target, margin, size_average, reduce, reduction);
-        }),
+    .compose = run<margin_ranking>(),
 };
 
 constinit const Op op::hinge_embedding_loss = {
@@ -102,10 +98,7 @@ constinit const Op op::hinge_embedding_loss = {
     .doc = "The distance where target is 1, max(0, margin - distance) where it is -1.",
     .examples = "F.hinge_embedding_loss(randn(4, 3), randn(4, 3).sign())",
     .variants = "nn",
-    .compose = run([](const Tensor& input, const Tensor& target, double margin,
-                      OptionalBool size_average, OptionalBool reduce, std::string_view reduction) {
-      return hinge_embedding(input, target, margin, size_average, reduce, reduction);
-    }),
+    .compose = run<hinge_embedding>(),
 };
 
 constinit const Op op::cosine_embedding_loss = {
@@ -115,11 +108,7 @@ constinit const Op op::cosine_embedding_loss = {
     .doc = "1 - cosine where target is 1, max(0, cosine - margin) where it is -1.",
     .examples = "F.cosine_embedding_loss(randn(4, 3), randn(4, 3), randn(4).sign())",
     .variants = "nn",
-    .compose =
-        run([](const Tensor& input, const Tensor& input2, const Tensor& target, double margin,
-               OptionalBool size_average, OptionalBool reduce, std::string_view reduction) {
-          return cosine_embedding(input, input2, target, margin, size_average, reduce, reduction);
-        }),
+    .compose = run<cosine_embedding>(),
 };
 
 constinit const Op op::triplet_margin_loss = {
@@ -130,12 +119,7 @@ constinit const Op op::triplet_margin_loss = {
     .doc = "max(0, margin + |anchor - positive| - |anchor - negative|).",
     .examples = "F.triplet_margin_loss(randn(4, 3), randn(4, 3), randn(4, 3), swap=True)",
     .variants = "nn",
-    .compose = run([](const Tensor& anchor, const Tensor& positive, const Tensor& negative,
-                      double margin, double p, double eps, bool swap, OptionalBool size_average,
-                      OptionalBool reduce, std::string_view reduction) {
-      return triplet_margin(anchor, positive, negative, margin, p, eps, swap, size_average, reduce,
-                            reduction);
-    }),
+    .compose = run<triplet_margin>(),
 };
 
 constinit const Op op::soft_margin_loss = {
@@ -145,10 +129,7 @@ constinit const Op op::soft_margin_loss = {
     .doc = "log(1 + exp(-target * input)).",
     .examples = "F.soft_margin_loss(randn(4, 3), randn(4, 3).sign())",
     .variants = "nn",
-    .compose = run([](const Tensor& input, const Tensor& target, OptionalBool size_average,
-                      OptionalBool reduce, std::string_view reduction) {
-      return soft_margin(input, target, size_average, reduce, reduction);
-    }),
+    .compose = run<soft_margin>(),
 };
 
 }  // namespace rushlight

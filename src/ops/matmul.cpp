@@ -203,7 +203,7 @@ constinit const Op op::mm = {
     .schema = "mm(Tensor input, Tensor mat2) -> Tensor",
     .doc = "The product of two matrices, (n, k) and (k, m).",
     .examples = "mm(randn(3, 4), randn(4, 2))\nmm(randn(4, 3).t(), randn(2, 4).t())",
-    .forward = run([](const Tensor& a, const Tensor& b) { return multiply_all(a, b); }),
+    .forward = run<multiply_all>(),
     .save = "input for mat2, mat2 for input",
     .backward =
         [](Backward& b) {
@@ -242,8 +242,7 @@ constinit const Op op::mv = {
     .schema = "mv(Tensor input, Tensor vec) -> Tensor",
     .doc = "The product of a matrix (n, m) and a vector (m).",
     .examples = "mv(randn(3, 4), randn(4))",
-    .forward = run(
-        [](const Tensor& matrix, const Tensor& vector) { return multiply_vector(matrix, vector); }),
+    .forward = run<multiply_vector>(),
     .save = "input for vec, vec for input",
     .backward =
         [](Backward& b) {
@@ -292,7 +291,7 @@ constinit const Op op::matmul = {
         "matmul(randn(4), randn(2, 4, 3))\n"
         "matmul(randn(3, 4), randn(2, 4, 3))\n"
         "matmul(randn(5, 1, 3, 4), randn(2, 4, 3))",
-    .compose = run([](const Tensor& a, const Tensor& b) { return any_product(a, b); }),
+    .compose = run<any_product>(),
 };
 
 }  // namespace rushlight

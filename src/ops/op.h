@@ -119,8 +119,8 @@ void store(Results& results, std::tuple<T...> tuple) {
 
 template <class Function>
 struct Runner;
-template <class R, class F, class... Parameters>
-struct Runner<R (F::*)(Parameters...) const> {
+template <class R, class... Parameters>
+struct Runner<R(Parameters...)> {
   template <class Parameter>
   static decltype(auto) argument(const Value& value) {
     if constexpr (std::is_same_v<Parameter, const Tensor&>)
@@ -128,20 +128,32 @@ struct Runner<R (F::*)(Parameters...) const> {
     else
       return value.as<std::remove_cvref_t<Parameter>>();
   }
-  template <size_t... I>
-  static void invoke(Call& call, std::index_sequence<I...>) {
+  template <class F, size_t... I>
+  static void invoke(Call& call, F function, std::index_sequence<I...>) {
     if constexpr (std::is_void_v<R>)
-      F{}(argument<Parameters>(call.arguments[I])...);
+      function(argument<Parameters>(call.arguments[I])...);
     else
-      store(call.results, F{}(argument<Parameters>(call.arguments[I])...));
+      store(call.results, function(argument<Parameters>(call.arguments[I])...));
   }
-  static void forward(Call& call) { invoke(call, std::index_sequence_for<Parameters...>()); }
+  template <class F>
+  static void run(Call& call, F function) {
+    invoke(call, function, std::index_sequence_for<Parameters...>());
+  }
 };
+template <class R, class... Parameters>
+struct Runner<R (*)(Parameters...)> : Runner<R(Parameters...)> {};
+template <class R, class F, class... Parameters>
+struct Runner<R (F::*)(Parameters...) const> : Runner<R(Parameters...)> {};
 
 /// Adapts `[](const Tensor& input, int64_t dim) -> Tensor { … }`; its parameters are the schema's.
 template <class F>
 consteval Forward run(F) {
-  return &Runner<decltype(&F::operator())>::forward;
+  return [](Call& call) { Runner<decltype(&F::operator())>::run(call, F{}); };
+}
+/// Adapts a function of such parameters: `run<spaced>()`.
+template <auto function>
+consteval Forward run() {
+  return [](Call& call) { Runner<decltype(function)>::run(call, function); };
 }
 
 // -- Backward: what a `.backward` formula sees ---------------------------------------------------

@@ -70,7 +70,7 @@ const Tensor& fill_bernoulli(const Tensor& tensor, double p, Generator* generato
   });
 }
 
-const Tensor& fill_bernoulli(const Tensor& tensor, const Tensor& p, Generator* generator) {
+const Tensor& fill_bernoulli_each(const Tensor& tensor, const Tensor& p, Generator* generator) {
   // The probabilities are laid out like the destination, whose memory order is that of the draws.
   Tensor expanded = p.detach().expand(tensor.shape());
   Tensor probabilities = make_like(tensor, p.dtype());
@@ -254,9 +254,7 @@ constinit const Op op::uniform_ = {
     .doc = "Replaces the elements by uniform random numbers in [from, to).",
     .examples = "zeros(2, 3).uniform_()\nzeros(2, 3).uniform_(-1, 2)",
     .variants = "method-only",
-    .forward = run([](const Tensor& input, double from, double to, Generator* generator) {
-      return fill_uniform(input, from, to, generator);
-    }),
+    .forward = run<fill_uniform>(),
     .backward = no_gradient,
 };
 
@@ -267,9 +265,7 @@ constinit const Op op::normal_ = {
     .doc = "Replaces the elements by normally distributed random numbers.",
     .examples = "zeros(2, 3).normal_()\nzeros(20).normal_(5, 0.5)",
     .variants = "method-only",
-    .forward = run([](const Tensor& input, double mean, double std, Generator* generator) {
-      return fill_normal(input, mean, std, generator);
-    }),
+    .forward = run<fill_normal>(),
     .backward = no_gradient,
 };
 
@@ -282,8 +278,7 @@ constinit const Op op::random__from = {
         "None.",
     .examples = "zeros(2, 3).random_(5, 10)",
     .variants = "method-only",
-    .forward = run([](const Tensor& input, int64_t from, std::optional<int64_t> to,
-                      Generator* generator) { return fill_integers(input, from, to, generator); }),
+    .forward = run<fill_integers>(),
     .backward = no_gradient,
     .node = "RandomBackward0",
 };
@@ -322,9 +317,7 @@ constinit const Op op::bernoulli__Tensor = {
     .doc = "Replaces each element by 1 with the probability in `p`, else by 0.",
     .examples = "zeros(2, 3).bernoulli_(full((3,), 0.3))",
     .variants = "method-only",
-    .forward = run([](const Tensor& input, const Tensor& p, Generator* generator) {
-      return fill_bernoulli(input, p, generator);
-    }),
+    .forward = run<fill_bernoulli_each>(),
     .backward =
         [](Backward& b) {
           no_gradient(b);
@@ -340,9 +333,7 @@ constinit const Op op::bernoulli__float = {
     .doc = "Replaces each element by 1 with probability `p`, else by 0.",
     .examples = "zeros(2, 3).bernoulli_()\nzeros(2, 3).bernoulli_(0.2)",
     .variants = "method-only",
-    .forward = run([](const Tensor& input, double p, Generator* generator) {
-      return fill_bernoulli(input, p, generator);
-    }),
+    .forward = run<fill_bernoulli>(),
     .backward = no_gradient,
     .node = "BernoulliBackward2",
 };
@@ -352,7 +343,7 @@ constinit const Op op::bernoulli = {
     .doc = "1 with the probability that the element of `input` gives, else 0.",
     .examples = "bernoulli(full((2, 3), 0.3))",
     .forward = run([](const Tensor& input, Generator* generator) {
-      return fill_bernoulli(make_like(input, input.dtype()), input, generator);
+      return fill_bernoulli_each(make_like(input, input.dtype()), input, generator);
     }),
     .backward = no_gradient,
 };

@@ -42,10 +42,7 @@ constinit const Op op::rms_norm = {
     .doc = "The input over the root of its mean square over the last dims, times `weight`.",
     .examples = "F.rms_norm(randn(4, 5), (5,))\nF.rms_norm(randn(2, 3), (3,), randn(3), 0.1)",
     .variants = "function-only, also-nn",
-    .compose =
-        run([](const Tensor& input, Ints shape, const Tensor& weight, std::optional<double> eps) {
-          return root_mean_square(input, shape, weight, eps);
-        }),
+    .compose = run<root_mean_square>(),
 };
 
 }  // namespace rushlight

@@ -204,9 +204,7 @@ constinit const Op op::diff = {
         "diff(randn(3, 4))\n"
         "diff(randn(3, 4), 2, 0)\n"
         "diff(randn(3, 4), prepend=randn(3, 1), append=randn(3, 2))",
-    .compose =
-        run([](const Tensor& input, int64_t n, int64_t dim, const Tensor& prepend,
-               const Tensor& append) { return differences(input, n, dim, prepend, append); }),
+    .compose = run<differences>(),
 };
 
 }  // namespace rushlight

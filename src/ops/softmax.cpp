@@ -66,7 +66,7 @@ int64_t implicit_dim(const Tensor& input, std::optional<int64_t> dim, const char
   return input.dim() == 0 || input.dim() == 1 || input.dim() == 3 ? 0 : 1;
 }
 
-Tensor logsumexp_forward(const Tensor& input, std::span<const int64_t> dims, bool keepdim) {
+Tensor logsumexp_forward(const Tensor& input, Ints dims, bool keepdim) {
   Reduced reduced = reduced_layout(input, dims, keepdim);
   DType dtype = is_floating(input.dtype()) ? input.dtype() : default_dtype();
   // The reduced dims are copied to the end, unless they stand side by side already.
@@ -238,9 +238,7 @@ constinit const Op op::logsumexp = {
     .schema = "logsumexp(Tensor input, int[1] dim, bool keepdim=False) -> Tensor",
     .doc = "log(sum of exp(input)) over the dims given, without overflow.",
     .examples = "logsumexp(randn(3, 4), 1)\nlogsumexp(randn(2, 3, 4), (0, 2), keepdim=True)",
-    .forward = run([](const Tensor& input, Ints dim, bool keepdim) {
-      return logsumexp_forward(input, dim, keepdim);
-    }),
+    .forward = run<logsumexp_forward>(),
     .save = "input, result",
     .backward =
         [](Backward& b) {

@@ -205,9 +205,7 @@ constinit const Op op::sort = {
         "sort(Tensor input, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
     .doc = "The elements in order along `dim`, and where they were; NaN counts as largest.",
     .examples = "sort(randn(3, 4))\nsort(randn(3, 4), 0, descending=True)",
-    .forward = run([](const Tensor& input, int64_t dim, bool descending) {
-      return sorted(input, dim, descending);
-    }),
+    .forward = run<sorted>(),
     .save = "indices",
     .backward = [](Backward& b) { b.wrt("input", [&] { return sorted_gradient(b); }); },
 };

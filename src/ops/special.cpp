@@ -134,7 +134,7 @@ constinit const Op op::polygamma = {
     .doc = "The `n`-th derivative of digamma.",
     .examples = "polygamma(1, rand(3, 4) + 0.5)\npolygamma(2, rand(4) + 0.5)",
     .variants = "function-only",
-    .forward = run([](int64_t n, const Tensor& input) { return polygamma_values(n, input); }),
+    .forward = run<polygamma_values>(),
     .save = "input",
     .backward =
         [](Backward& b) {

@@ -308,9 +308,7 @@ constinit const Op op::cov = {
     .examples =
         "cov(randn(3, 4))\ncov(randn(2, 3), correction=0, fweights=tensor([1, 2, 1]), "
         "aweights=rand(3))",
-    .compose = run(
-        [](const Tensor& input, int64_t correction, const Tensor& frequencies,
-           const Tensor& weights) { return covariance(input, correction, frequencies, weights); }),
+    .compose = run<covariance>(),
 };
 
 constinit const Op op::corrcoef = {

@@ -411,7 +411,7 @@ PyObject* view_attribute(PyObject* self, void*) {
 }
 
 PyObject* get_base(const Tensor& tensor) {
-  return tensor.impl()->is_view ? wrap(tensor.impl()->autograd->view->base) : Py_NewRef(Py_None);
+  return tensor.impl()->is_view ? wrap(tensor.impl()->autograd->view.base) : Py_NewRef(Py_None);
 }
 
 PyGetSetDef attributes[] = {
