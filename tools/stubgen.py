@@ -297,8 +297,18 @@ def layer_class(layer, base):
     return f"class {layer.name}({base}):\n" + "".join(f"    {line}\n" for line in body) + "\n"
 
 
+def layers_in_python():
+    """{name: (the file that shows it, the file that holds it)}"""
+    tree = ast.parse((PACKAGE / "nn" / "modules" / "_layers.py").read_text())
+    (value,) = (n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "IN_PYTHON")
+    return ast.literal_eval(value)
+
+
 def layers_of(layers, file):
     classes, base, bases = bases_of_layers(file)
+    for name, (shown, held) in layers_in_python().items():
+        if shown == file:
+            classes = f"from rushlight.nn.modules.{held} import {name} as {name}\n" + classes
     text = NOTE + RELAXED + IMPORTS + "from rushlight.nn.modules.module import Module"
     return (
         text
@@ -334,6 +344,8 @@ def stubs(op_sources, layer_sources):
     functions, methods, nn = callables(entries)
     results = "".join(f"from rushlight._C import {name}\n" for name in result_classes(entries))
     imports = "".join(f"from rushlight.nn.modules.{each.file} import {each.name} as {each.name}\n" for each in layers)
+    for name, (_, held) in layers_in_python().items():
+        imports += f"from rushlight.nn.modules.{held} import {name} as {name}\n"
     made = {
         "_C.pyi": extension(entries, methods),
         "__init__.pyi": module("__init__.py", functions, results),

@@ -180,7 +180,7 @@ constinit const Op op::batch_norm = {
         check(input.numel() != channels, ErrorKind::Value,
               "Expected more than 1 value per channel when training, got input size torch.Size(",
               to_string(input.shape()), ")");
-        update_running(input, running_mean, running_var, momentum);
+        if (input.numel() > 0) update_running(input, running_mean, running_var, momentum);
         return std::get<0>(rushlight::_batch_norm(input, weight, bias, eps));
       }
       check(running_mean.defined() && running_var.defined(),

@@ -209,6 +209,53 @@ CASES = {
         n.load_state_dict({"weight": torch.ones(2), "bias": torch.ones(2), "running_mean": torch.ones(2)})
         [[base.__name__ for base in c.__mro__[:3]] for c in (nn.BatchNorm1d, nn.Dropout, nn.BCELoss, nn.L1Loss, nn.ReLU6)]
     """,
+    "lazy layers": """
+        s = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyBatchNorm1d(), nn.LazyLinear(2, bias=False))
+        s, s.state_dict()
+        s[0].weight.shape
+        s[0].has_uninitialized_params(), [type(p).__name__ for p in s.parameters()]
+        import copy, pickle; c = copy.deepcopy(s[0]); p = pickle.loads(pickle.dumps(s))
+        s.double().float().state_dict()
+        s(torch.ones(3, 5) * torch.arange(3.0).unsqueeze(1))
+        s, s.state_dict(), [type(part).__name__ for part in s]
+        c(torch.ones(1, 3)).shape, c, p
+        l = nn.LazyLinear(4)
+        l.load_state_dict(s[0].state_dict()), l.weight.shape, l(torch.ones(2, 5)).shape, l
+        nn.LazyLinear(4).load_state_dict(nn.LazyLinear(4).state_dict())
+        nn.Linear(5, 4).load_state_dict(nn.LazyLinear(4).state_dict())
+        nn.LazyLinear(4)(torch.ones(1), torch.ones(1))
+        i = nn.LazyInstanceNorm2d(); i(torch.ones(1, 2, 3, 3)); log.append(i)
+        i, nn.LazyBatchNorm3d(affine=False)
+        nn.LazyLinear(4, dtype=torch.float64)(torch.ones(2, 5).double()).dtype
+        class Unfinished(nn.modules.lazy.LazyModuleMixin, nn.Module): pass
+        Unfinished()(3)
+        nn.UninitializedParameter(), nn.parameter.is_lazy(nn.UninitializedBuffer())
+    """,
+    "AdaptiveLogSoftmaxWithLoss": """
+        a = nn.AdaptiveLogSoftmaxWithLoss(16, 20, [4, 10, 15], div_value=2.0, head_bias=True)
+        x = torch.randn(6, 16, requires_grad=True)
+        o, l = a(x, torch.tensor([0, 3, 4, 12, 19, 16])); l.backward()
+        a, o, l, x.grad, a.tail[0][0].weight.grad
+        a(torch.randn(16), torch.tensor(5))
+        a(torch.randn(2, 16), torch.tensor([5, 20]))
+        a(torch.randn(2, 16), torch.tensor([5]))
+        a(torch.randn(2, 16), torch.tensor(5))
+        a(torch.randn(2, 16), torch.tensor([[5]]))
+        a.log_prob(x).exp().sum(1), a.predict(x * 3), a.predict(x[:0])
+        nn.AdaptiveLogSoftmaxWithLoss(16, 20, [])
+        nn.AdaptiveLogSoftmaxWithLoss(16, 20, [5, 3])
+        nn.AdaptiveLogSoftmaxWithLoss(16, 20, [20])
+    """,
+    "triplets by a distance": """
+        x, y, z = torch.randn(3, 4), torch.randn(3, 4), torch.randn(3, 4)
+        nn.TripletMarginWithDistanceLoss()(x, y, z)
+        T = nn.TripletMarginWithDistanceLoss
+        T(distance_function=lambda a, b: (a - b).abs().sum(1), margin=0.5, swap=True, reduction="none")(x, y, z)
+        T(margin=0)
+        nn.functional.triplet_margin_with_distance_loss(x, y, z[0])
+        nn.functional.triplet_margin_with_distance_loss(x, y, z, reduction="q")
+        T()
+    """,
     "texts": """
         nn.Module(), nn.ModuleDict({"a": nn.ReLU()}), nn.ParameterList([P(torch.ones(2)), 5, torch.ones(1)])
         nn.ModuleList([nn.ReLU()] * 3 + [nn.Linear(1, 1)])

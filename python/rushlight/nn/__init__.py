@@ -3,10 +3,16 @@
 from rushlight.nn import functional, init, modules, parameter, utils  # noqa: F401
 from rushlight.nn.modules import Module, ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential  # noqa: F401
 from rushlight.nn.modules._layers import provide
-from rushlight.nn.parameter import Buffer, Parameter  # noqa: F401
+from rushlight.nn.parameter import (  # noqa: F401
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
 
 __getattr__, __all__ = provide(__name__)
-__all__ += modules.__all__[-6:] + ["Buffer", "Parameter", "functional", "init", "modules", "parameter", "utils"]
+__all__ += modules.__all__[-6:] + ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
+__all__ += ["functional", "init", "modules", "parameter", "utils"]
 
 
 def __dir__():

@@ -24,6 +24,27 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     return torch.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
 
 
+def triplet_margin_with_distance_loss(
+    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
+):
+    """`max(0, margin + distance(anchor, positive) - distance(anchor, negative))`, by any function of two tensors."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    if not anchor.dim() == positive.dim() == negative.dim():
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D inputs"
+        )
+    distance = _C._functions["pairwise_distance"] if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = _C._functions["minimum"](far, distance(positive, negative))
+    losses = (margin + near - far).clamp_min(0)
+    return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
+
+
 def __getattr__(name):
     raise AttributeError(
         f"module 'rushlight.nn.functional' has no attribute '{name}'"

@@ -11,6 +11,18 @@ from rushlight import _C
 from rushlight.nn.modules.module import Module
 
 FILES = dict(_C._layer_names())
+# Layers written in Python: the files that show them, and those that hold them.
+IN_PYTHON = {
+    "LazyLinear": ("linear", "lazy"),
+    "LazyBatchNorm1d": ("batchnorm", "lazy"),
+    "LazyBatchNorm2d": ("batchnorm", "lazy"),
+    "LazyBatchNorm3d": ("batchnorm", "lazy"),
+    "LazyInstanceNorm1d": ("instancenorm", "lazy"),
+    "LazyInstanceNorm2d": ("instancenorm", "lazy"),
+    "LazyInstanceNorm3d": ("instancenorm", "lazy"),
+    "TripletMarginWithDistanceLoss": ("loss", "_triplet"),
+    "AdaptiveLogSoftmaxWithLoss": ("adaptive", "adaptive"),
+}
 _made: dict[str, type] = {}
 
 
@@ -36,11 +48,16 @@ def layer(name) -> Any:
 def provide(module_name) -> Any:
     """The `__getattr__` and `__dir__` of a module that provides the layers of its file, or all of them."""
     file = module_name.rpartition(".")[2]
-    names = [name for name in FILES if FILES[name] == file] if file not in ("nn", "modules") else list(FILES)
+    shown_in = {**FILES, **{name: shown for name, (shown, _) in IN_PYTHON.items()}}
+    names = [name for name in shown_in if file in ("nn", "modules", shown_in[name])]
 
     def __getattr__(name):
+        if name in IN_PYTHON and name in names:
+            return getattr(importlib.import_module("rushlight.nn.modules." + IN_PYTHON[name][1]), name)
         if name in names:
             return layer(name)
+        if file == "modules" and name in {"container", "lazy", "adaptive", *FILES.values()}:
+            return importlib.import_module("rushlight.nn.modules." + name)
         raise AttributeError(
             f"module '{module_name}' has no attribute '{name}'"
             + ("" if name.startswith("__") else ": Rushlight does not have it yet")

@@ -7,7 +7,7 @@ from typing import Any
 
 from rushlight._C import ModuleBase, Tensor
 from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, is_lazy
 
 _EXTRA_STATE = "_extra_state"
 
@@ -202,6 +202,8 @@ def _load_entry(module, name, target, key, source, assign, errors):
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
             f"checkpoint but received {type(source)}"
         )
+        return
+    if is_lazy(target) and is_lazy(source):
         return
     if len(target.shape) == 0 and len(source.shape) == 1 and source.shape[0] == 1:
         source = source[0]
