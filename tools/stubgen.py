@@ -278,6 +278,16 @@ def linear_algebra(functions):
     return NOTE + RELAXED + IMPORTS + "\n" + chosen.text()
 
 
+def special_functions(functions):
+    chosen = Callables()
+    tree = ast.parse((PACKAGE / "special.py").read_text())
+    names = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "_OTHER_NAMES")
+    chosen.forms = {name: functions.forms[operation] for name, operation in ast.literal_eval(names).items()}
+    prefix = "special_"
+    chosen.forms |= {n.removeprefix(prefix): f for n, f in functions.forms.items() if n.startswith(prefix)}
+    return NOTE + RELAXED + IMPORTS + "\n" + chosen.text()
+
+
 def layer_class(layer, base):
     hidden = {"device", "dtype", "size_average", "reduce", *layer.hidden, *layer.tensors}
     inputs = ", ".join(f"{p.name}: {taken(p)}{default(p)}" for p in layer.inputs)
@@ -350,6 +360,7 @@ def stubs(op_sources, layer_sources):
         "_C.pyi": extension(entries, methods),
         "__init__.pyi": module("__init__.py", functions, results),
         "linalg.pyi": linear_algebra(functions),
+        "special.pyi": special_functions(functions),
         "nn/__init__.pyi": module("nn/__init__.py", more=imports),
         "nn/functional.pyi": module("nn/functional.py", nn, results),
         "nn/modules/__init__.pyi": module("nn/modules/__init__.py", more=imports),

@@ -57,7 +57,16 @@ from rushlight import _tensor  # noqa: E402  (completes the Tensor class)
 from rushlight._legacy import *  # noqa: E402, F403
 from rushlight._tensor_str import set_printoptions  # noqa: E402, F401
 from rushlight._utilities import *  # noqa: E402, F403
-from rushlight.functional import nonzero, tensordot  # noqa: E402, F401
+from rushlight.functional import (  # noqa: E402, F401
+    asarray,
+    einsum,
+    gradient,
+    nonzero,
+    tensordot,
+    unique,
+    unique_consecutive,
+    unravel_index,
+)
 from rushlight.random import (  # noqa: E402, F401
     get_rng_state,
     initial_seed,
@@ -77,7 +86,7 @@ from math import e, inf, nan, pi  # noqa: E402, F401
 
 newaxis = None
 
-_LAZY = frozenset(("nn", "optim", "utils", "linalg", "testing", "cuda", "accelerator", "backends"))
+_LAZY = frozenset(("nn", "optim", "utils", "linalg", "special", "testing", "cuda", "accelerator", "backends"))
 
 # What programs ask for and we cannot do yet, with what to use meanwhile.
 _ABSENT = {

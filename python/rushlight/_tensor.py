@@ -110,9 +110,69 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, pin_
     return _C.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
-def new(self, *args):
+def is_set_to(self, tensor):
+    """Whether both are the same elements in the same order."""
+    same = (self.data_ptr(), self.shape, self.stride()) == (tensor.data_ptr(), tensor.shape, tensor.stride())
+    return same and self.dtype is tensor.dtype
+
+
+def apply_(self, callable):
+    """Replaces each element by what `callable` gives for it: a loop in Python, for small tensors."""
+    if self.requires_grad:
+        raise RuntimeError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.")
+    values = [callable(value) for value in self.reshape(-1).tolist()]
+    return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape)) if values else self
+
+
+def map_(self, tensor, callable):
+    """Replaces each element by what `callable` gives for it and the one of `tensor` in its place."""
+    if self.requires_grad or tensor.requires_grad:
+        raise RuntimeError("Can't call map_() on Variable that requires grad. Use var.detach().map_() instead.")
+    pairs = zip(self.reshape(-1).tolist(), tensor.expand(self.shape).reshape(-1).tolist(), strict=True)
+    values = [callable(*pair) for pair in pairs]
+    return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape)) if values else self
+
+
+def is_pinned(self, device=None):
+    """Whether the memory is pinned for an accelerator: never."""
+    return False
+
+
+def dim_order(self, ambiguity_check=False):
+    """The dims from the largest stride to the smallest."""
+    stride = self.stride()
+    return tuple(sorted(range(self.dim()), key=lambda dim: (-stride[dim], dim)))
+
+
+def as_subclass(self, cls):
+    """The same elements as an object of a subclass of Tensor."""
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(
+            "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure "
+            "your class inherits from Tensor."
+        )
+    return Tensor._make_subclass(cls, self.detach() if self.is_leaf else self)
+
+
+def polygamma(self, n):
+    """The `n`-th derivative of digamma."""
+    return _C._functions["polygamma"](n, self)
+
+
+def polygamma_(self, n):
+    """polygamma() in place."""
+    return self.copy_(_C._functions["polygamma"](n, self))
+
+
+def __rdiv__(self, other):
+    return other / self
+
+
+def new(self, *args, **kwargs):
     """A tensor of this one's dtype from sizes or data."""
-    return Tensor(*args).to(self.dtype)
+    if "size" in kwargs:
+        args = (_C.Size(kwargs.pop("size")),)
+    return Tensor(*args, **kwargs).to(self.dtype)
 
 
 def cuda(self, *args, **kwargs):
@@ -142,6 +202,8 @@ Tensor.type = type_
 Tensor.type.__name__ = "type"
 Tensor.new_tensor = new_tensor
 Tensor.new = new
+for _method in (is_set_to, apply_, map_, is_pinned, dim_order, as_subclass, polygamma, polygamma_, __rdiv__):
+    setattr(Tensor, _method.__name__, _method)
 Tensor.cuda = cuda
 Tensor.is_shared = is_shared
 Tensor.__module__ = "rushlight"

@@ -11,6 +11,17 @@ __all__ = [
     "is_floating_point",
     "is_complex",
     "is_nonzero",
+    "is_conj",
+    "is_neg",
+    "is_same_size",
+    "is_signed",
+    "conj",
+    "conj_physical",
+    "resolve_conj",
+    "resolve_neg",
+    "real",
+    "imag",
+    "get_device",
     "result_type",
     "promote_types",
     "can_cast",
@@ -85,6 +96,51 @@ def is_nonzero(input) -> bool:
         ambiguous = "no values" if input.numel() == 0 else "more than one value"
         raise RuntimeError(f"Boolean value of Tensor with {ambiguous} is ambiguous")
     return bool(input)
+
+
+def is_conj(input) -> bool:
+    """Whether the elements are read as conjugates: never, since they are real."""
+    return False
+
+
+def is_neg(input) -> bool:
+    """Whether the elements are read as negatives: never."""
+    return False
+
+
+def is_same_size(input, other) -> bool:
+    """Whether the shapes are the same."""
+    return input.shape == other.shape
+
+
+def is_signed(input) -> bool:
+    """Whether the dtype has negative numbers."""
+    return input.dtype.is_signed
+
+
+def conj(input) -> Tensor:
+    """The conjugates, which real numbers are of themselves."""
+    return input
+
+
+conj_physical = resolve_conj = resolve_neg = real = conj
+
+
+def imag(input) -> Tensor:
+    """The imaginary parts: RuntimeError, for real numbers have none."""
+    raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+
+
+def get_device(input) -> int:
+    """The number of the accelerator that holds the tensor; -1 for the CPU."""
+    return -1
+
+
+for _name in ("is_conj", "is_neg", "is_same_size", "is_nonzero", "get_device", "conj_physical"):
+    setattr(Tensor, _name, globals()[_name])
+for _name in ("conj", "resolve_conj", "resolve_neg"):
+    setattr(Tensor, _name, conj)
+Tensor.real, Tensor.imag = property(real), property(imag)
 
 
 def result_type(tensor1, tensor2) -> _C.dtype:

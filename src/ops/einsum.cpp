@@ -96,12 +96,13 @@ struct Labelled {
     labels.erase(labels.begin() + dim);
   }
   /// The dims in the order of `wanted`, which names all of them.
-  Tensor ordered(const Labels& wanted) const {
+  Tensor permuted(const Labels& wanted) const {
     Dims dims;
     for (int label : wanted) dims.push_back(find(label));
-    bool same_order = true;
-    for (size_t i = 0; i < dims.size(); ++i) same_order &= dims[i] == int64_t(i);
-    return same_order ? tensor : tensor.permute(dims);
+    return tensor.permute(dims);
+  }
+  Tensor ordered(const Labels& wanted) const {
+    return wanted == labels ? tensor : permuted(wanted);
   }
 };
 
@@ -273,10 +274,11 @@ Tensor sum_products(std::string_view text, Tensors operands) {
     if (std::find(output.begin(), output.end(), label) == output.end()) gone.push_back(label);
   }
   result.sum_out(gone);
-  return result.ordered(output);
+  return result.permuted(output);  // never the operand itself
 }
 
-Tensor contract_dims(const Tensor& a, const Tensor& b, Ints a_given, Ints b_given) {
+Tensor contract_dims(const Tensor& left, const Tensor& right, Ints a_given, Ints b_given) {
+  Tensor a = left, b = right;
   check(a_given.size() == b_given.size(), "both dimension lists should have same length");
   Dims a_flags = wrap_dims(a_given, a.dim(), false), b_flags = wrap_dims(b_given, b.dim(), false);
   Dims a_order, b_order, shape;
@@ -289,6 +291,9 @@ Tensor contract_dims(const Tensor& a, const Tensor& b, Ints a_given, Ints b_give
   }
   for (size_t i = 0; i < a_given.size(); ++i) {
     int64_t first = a.size(a_given[i]), second = b.size(b_given[i]);
+    // One element stands for as many as the other has.
+    if (first == 1 && second != 1) b = b.sum(Ints(b_given[i]), true), second = 1;
+    if (second == 1 && first != 1) a = a.sum(Ints(a_given[i]), true), first = 1;
     check(first == second, "contracted dimensions need to match, but first has size ", first,
           " in dim ", a_given[i], " and second has size ", second, " in dim ", b_given[i]);
     a_order.push_back(wrap_dim(a_given[i], a.dim()));

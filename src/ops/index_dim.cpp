@@ -296,9 +296,9 @@ constinit const Op op::put = {
     .schema = "put(Tensor input, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
     .doc = "Replaces, or adds to, the elements of the flattened tensor at `index`.",
     .examples =
-        "randn(3, 4).put(tensor([0, 5]), randn(2))\n"
+        "put(randn(3, 4), tensor([0, 5]), randn(2))\n"
         "randn(3, 4).put(tensor([1, 1]), randn(2), accumulate=True)",
-    .variants = "method-only, in-place",
+    .variants = "in-place",
     .forward = write(put_flat),
     .save = "index",
     .backward =

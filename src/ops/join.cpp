@@ -84,7 +84,8 @@ constexpr auto cat_tensors = [](Tensors tensors, int64_t dim) -> Tensor {
           ") cannot be concatenated");
     if (!first && !is_skipped(tensors[i].shape())) first = &tensors[i];
   }
-  if (!first) first = &tensors[0];
+  // Of nothing but empty vectors the result is one, whatever the dim.
+  if (!first) return rushlight::empty({0}, joined_dtype(tensors));
   dim = wrap_dim(dim, first->dim());
   Dims shape(first->shape());
   shape[size_t(dim)] = 0;
@@ -114,7 +115,7 @@ constexpr auto cat_tensors = [](Tensors tensors, int64_t dim) -> Tensor {
 
 void cat_backward(Backward& b) {
   std::span<const autograd::Meta> parts = b.metas("tensors");
-  int64_t dim = wrap_dim(b.integer("dim"), b.grad().dim());
+  int64_t dim = b.grad().dim() == 1 ? 0 : wrap_dim(b.integer("dim"), b.grad().dim());
   std::vector<int64_t> starts;
   int64_t next = 0;
   for (const autograd::Meta& part : parts) {

@@ -294,4 +294,18 @@ constinit const Op op::matmul = {
     .compose = run<any_product>(),
 };
 
+constinit const Op op::linalg_vecdot = {
+    .schema = "linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor",
+    .doc = "The dot products of vectors along `dim`.",
+    .examples =
+        "linalg.vecdot(randn(3, 4), randn(4))\nlinalg.vecdot(randn(3, 4), randn(3, 1), dim=0)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& x, const Tensor& y, int64_t dim) {
+      check(is_floating(x.dtype()),
+            "linalg.vecdot: Expected a floating point or complex tensor as input. Got ",
+            info(x.dtype()).spoken);
+      return (x * y).sum(Ints{dim});
+    }),
+};
+
 }  // namespace rushlight

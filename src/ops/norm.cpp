@@ -67,6 +67,59 @@ Tensor norm_gradient(Tensor grad, const Tensor& x, Tensor norm, double p, Ints d
   return x * x.abs().pow(Scalar(p - 2)) * scale;
 }
 
+void check_matrix_dims(const Tensor& input, Ints dim) {
+  check(dim.size() == 2, "linalg.matrix_norm: dim must be a 2-tuple. Got ", to_string(dim));
+  int64_t rows = wrap_dim(dim[0], input.dim()), columns = wrap_dim(dim[1], input.dim());
+  check(rows != columns, "linalg.matrix_norm: dims must be different. Got (", dim[0], ", ", dim[1],
+        ")");
+  check(input.dim() >= 2,
+        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.");
+  check(is_floating(input.dtype()),
+        "linalg.matrix_norm: Expected a floating point or complex tensor as input. Got ",
+        info(input.dtype()).spoken);
+}
+
+/// Sums of sizes along one dim, then their largest or smallest along the other.
+Tensor matrix_norm(const Tensor& given, double ord, Ints dim, bool keepdim,
+                   std::optional<DType> dtype) {
+  check_matrix_dims(given, dim);
+  double size = std::abs(ord);
+  check(size != 2, ErrorKind::NotImplemented, "linalg.matrix_norm: order ", Scalar(ord),
+        " needs singular values, which are not there yet");
+  check(size == 1 || std::isinf(size), "linalg.matrix_norm: Order ", Scalar(ord),
+        " not supported.");
+  Tensor input = dtype ? given.to(*dtype) : given;
+  int64_t rows = wrap_dim(dim[0], input.dim()), columns = wrap_dim(dim[1], input.dim());
+  bool by_row = std::isinf(size);
+  Tensor sums = input.abs().sum(Ints(by_row ? columns : rows), true);
+  const int64_t along[] = {by_row ? rows : columns};
+  Tensor norm = ord > 0 ? sums.amax(Ints(along), true) : sums.amin(Ints(along), true);
+  const int64_t both[] = {rows, columns};
+  return keepdim ? norm : norm.squeeze(Ints(both));
+}
+
+Tensor frobenius_norm(const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
+                      std::optional<DType> dtype) {
+  check(ord != "nuc", ErrorKind::NotImplemented,
+        "linalg.matrix_norm: the nuclear norm needs singular values, which are not there yet");
+  check(ord == "fro", "linalg.matrix_norm: Order ", ord, " not supported.");
+  check_matrix_dims(input, dim);
+  return rushlight::linalg_vector_norm(input, 2, dim, keepdim, dtype);
+}
+
+Dims other_dims(const Tensor& input, int64_t dim) {
+  dim = wrap_dim(dim, input.dim());
+  Dims dims;
+  for (int64_t d = 0; d < input.dim(); ++d)
+    if (d != dim) dims.push_back(d);
+  return dims;
+}
+
+/// The p-norm of each slice along `dim`.
+Tensor slice_norm(const Tensor& input, const Scalar& p, int64_t dim) {
+  return rushlight::linalg_vector_norm(input, p, Ints(other_dims(input, dim)), true);
+}
+
 std::string_view name_of_text_norm(std::string_view p) {
   check(p != "nuc", ErrorKind::NotImplemented,
         "norm(): the nuclear norm ('nuc') is not supported; sum the singular values instead");
@@ -178,6 +231,107 @@ constinit const Op op::cosine_similarity = {
         return x / rushlight::linalg_vector_norm(x, 2, Ints{dim}, true).clamp_min(Scalar(eps));
       };
       return (unit(a) * unit(b)).sum(Ints{dim});
+    }),
+};
+
+constinit const Op op::renorm = {
+    .schema = "renorm(Tensor input, Scalar p, int dim, Scalar maxnorm) -> Tensor",
+    .doc = "Each slice along `dim`, scaled down to the p-norm `maxnorm` if it is longer.",
+    .examples = "renorm(randn(3, 4), 2, 0, 1)\nrenorm(randn(2, 3, 4), p=1, dim=-1, maxnorm=2.5)",
+    .variants = "in-place",
+    .forward = run([](const Tensor& input, const Scalar& p, int64_t dim, const Scalar& maxnorm) {
+      check(p.real() > 0, "renorm: non-positive-norm not supported");
+      check(maxnorm.real() >= 0, "renorm: expected maxnorm to be >= 0 but got ", maxnorm);
+      check(input.dim() > 1, "renorm: input needs at least 2 dimensions, got ", input.dim(),
+            " dimensions");
+      Tensor norm = slice_norm(input, p, dim);
+      Tensor factor = rushlight::where(norm > maxnorm, maxnorm.real() / (norm + 1e-7), 1.0);
+      return input * factor.to(input.dtype());
+    }),
+    .save = "input",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] {
+            Tensor x = b.saved("input"), norm = slice_norm(x, b.scalar("p"), b.integer("dim"));
+            Dims others = other_dims(x, b.integer("dim"));
+            Tensor inverse = (norm + 1e-7).reciprocal();
+            Tensor along = norm_gradient((x * b.grad()).sum(Ints(others), true), x, norm,
+                                         b.scalar("p").real(), others, true);
+            Tensor scaled = b.scalar("maxnorm") * inverse * (b.grad() - inverse * along);
+            return rushlight::where(norm > b.scalar("maxnorm"), scaled, b.grad());
+          });
+        },
+};
+
+constinit const Op op::linalg_matrix_norm = {
+    .schema =
+        "linalg_matrix_norm(Tensor input, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, "
+        "dtype? dtype=None) -> Tensor",
+    .doc = "The largest sum of |x| of a row (inf), of a column (1), or the smallest (-inf, -1).",
+    .examples =
+        "linalg.matrix_norm(randn(2, 3, 4), 1)\nlinalg.matrix_norm(randn(3, 4), -inf, "
+        "keepdim=True)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& input, const Scalar& ord, Ints dim, bool keepdim,
+                      std::optional<DType> dtype) {
+      return matrix_norm(input, ord.real(), dim, keepdim, dtype);
+    }),
+};
+
+constinit const Op op::linalg_matrix_norm_str_ord = {
+    .schema =
+        "linalg_matrix_norm.str_ord(Tensor input, str ord='fro', int[] dim=[-2, -1], "
+        "bool keepdim=False, *, dtype? dtype=None) -> Tensor",
+    .doc = "Frobenius' norm: the square root of the sum of squares.",
+    .examples = "linalg.matrix_norm(randn(2, 3, 4))",
+    .variants = "function-only",
+    .compose = run(
+        [](const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
+           std::optional<DType> dtype) { return frobenius_norm(input, ord, dim, keepdim, dtype); }),
+};
+
+constinit const Op op::linalg_norm = {
+    .schema =
+        "linalg_norm(Tensor input, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, "
+        "dtype? dtype=None) -> Tensor",
+    .doc = "The norm of a vector or, where two dims or a matrix are given with `ord`, of a matrix.",
+    .examples =
+        "linalg.norm(randn(3, 4))\n"
+        "linalg.norm(randn(4), 3)\n"
+        "linalg.norm(randn(3, 4), 1)\n"
+        "linalg.norm(randn(3, 4), 2, dim=1)\n"
+        "linalg.norm(randn(2, 3, 4), inf, dim=(0, 2), keepdim=True)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& input, std::optional<Scalar> ord, std::optional<Ints> dim,
+                      bool keepdim, std::optional<DType> dtype) {
+      check(!dim || dim->size() == 1 || dim->size() == 2,
+            "linalg.norm: If dim is specified, it must be of length 1 or 2. Got ",
+            to_string(dim.value_or(Ints())));
+      check(dim || !ord || input.dim() == 1 || input.dim() == 2,
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ",
+            input.dim(), "D.");
+      bool is_matrix = ord && (dim ? dim->size() == 2 : input.dim() == 2);
+      static constexpr int64_t kBoth[] = {0, 1};
+      if (is_matrix)
+        return matrix_norm(input, ord->real(), dim.value_or(Ints(kBoth)), keepdim, dtype);
+      return rushlight::linalg_vector_norm(input, ord.value_or(2), dim, keepdim, dtype);
+    }),
+};
+
+constinit const Op op::linalg_norm_ord_str = {
+    .schema =
+        "linalg_norm.ord_str(Tensor input, str ord, int[1]? dim=None, bool keepdim=False, *, "
+        "dtype? dtype=None) -> Tensor",
+    .doc = "Frobenius' norm of matrices.",
+    .examples = "linalg.norm(randn(3, 4), 'fro')\nlinalg.norm(randn(2, 3, 4), 'fro', dim=(1, 2))",
+    .variants = "function-only",
+    .compose = run([](const Tensor& input, std::string_view ord, std::optional<Ints> dim,
+                      bool keepdim, std::optional<DType> dtype) {
+      check(dim || input.dim() == 1 || input.dim() == 2,
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ",
+            input.dim(), "D.");
+      static constexpr int64_t kBoth[] = {0, 1};
+      return frobenius_norm(input, ord, dim.value_or(Ints(kBoth)), keepdim, dtype);
     }),
 };
 

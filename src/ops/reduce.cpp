@@ -32,8 +32,33 @@ Reduced reduced_layout(const Tensor& input, std::span<const int64_t> dims, bool 
   return reduced;
 }
 
+namespace {
+
+/// Sums and products in a narrow dtype: computed in int64, which wraps alike; "or" and "and" of
+/// bool.
+Tensor reduce_narrow(Reduction reduction, const Tensor& input, std::span<const int64_t> dims,
+                     bool keepdim, DType dtype) {
+  if (dtype == DType::Bool) {
+    Reduction logical = reduction == Reduction::Prod ? Reduction::All : Reduction::Any;
+    return reduce(logical, input, dims, keepdim, input.dtype(), DType::Bool);
+  }
+  Tensor source = is_floating(input.dtype()) ? input.to(dtype) : input;
+  return reduce(reduction, source, dims, keepdim, DType::Int64, DType::Int64).to(dtype);
+}
+
+bool is_narrow(Reduction reduction, DType compute) {
+  bool folds =
+      reduction == Reduction::Sum || reduction == Reduction::NanSum || reduction == Reduction::Prod;
+  return folds && !is_floating(compute) && compute != DType::Int64;
+}
+
+}  // namespace
+
 Tensor reduce(Reduction reduction, const Tensor& input, std::span<const int64_t> dims, bool keepdim,
               DType compute, DType result_dtype) {
+  if (is_narrow(reduction, compute)) [[unlikely]]
+    return reduce_narrow(reduction == Reduction::NanSum ? Reduction::Sum : reduction, input, dims,
+                         keepdim, compute);
   if (dims.empty() && !keepdim && input.dim() <= int64_t(std::size(kZeros))) [[likely]] {
     Tensor result = make_tensor({}, result_dtype, input.device());
     if (input.impl()->device == DeviceType::Meta) return result;
@@ -85,6 +110,14 @@ Tensor truth(Reduction reduction, const Tensor& input, std::span<const int64_t> 
   return reduce(reduction, input, dims, keepdim, input.dtype(), truth_dtype(input));
 }
 
+/// None means all dims, but an empty list none of them.
+template <Reduction reduction>
+constexpr auto truth_over =
+    [](const Tensor& input, std::optional<Ints> dim, bool keepdim) -> Tensor {
+  if (dim && dim->empty()) return input.ne(0).to(truth_dtype(input));
+  return truth(reduction, input, dim.value_or(Ints()), keepdim);
+};
+
 /// Number of elements of `shape` that go into one of the result.
 int64_t reduced_count(std::span<const int64_t> shape, std::span<const int64_t> dims) {
   Dims flags = wrap_dims(dims, int64_t(shape.size()));
@@ -126,7 +159,9 @@ Tensor repeated(const Tensor& grad, Ints shape) {
 constinit const Op op::sum = {
     .schema = "sum(Tensor input, *, dtype? dtype=None) -> Tensor",
     .doc = "The sum of all elements; integers sum in int64.",
-    .examples = "sum(randn(3, 4))\nsum(randn(3, 4), dtype=float64)",
+    .examples =
+        "sum(randn(3, 4))\nsum(randn(3, 4), dtype=float64)\nsum(randn(3, 4), dtype=int8)\n"
+        "sum(randn(3, 4), dtype=torch.bool)",
     .forward = run([](const Tensor& input, std::optional<DType> dtype) {
       DType result = sum_dtype(input, dtype);
       return reduce(Reduction::Sum, input, {}, false, result, result);
@@ -170,6 +205,22 @@ constinit const Op op::nansum = {
         },
 };
 
+constinit const Op op::nanmean = {
+    .schema =
+        "nanmean(Tensor input, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> "
+        "Tensor",
+    .doc = "The mean over the dims given (all if none) of what is not NaN.",
+    .examples = "nanmean(randn(3, 4).log())\nnanmean(randn(3, 4).log(), 1, keepdim=True)",
+    .compose = run(
+        [](const Tensor& input, std::optional<Ints> dim, bool keepdim, std::optional<DType> dtype) {
+          check(is_floating(input.dtype()),
+                "nanmean(): expected input to have floating point or complex dtype but got ",
+                info(input.dtype()).spoken);
+          Tensor count = input.detach().isnan().logical_not().sum(dim, keepdim);
+          return input.nansum(dim, keepdim, dtype) / count;
+        }),
+};
+
 constinit const Op op::mean = {
     .schema = "mean(Tensor input, *, dtype? dtype=None) -> Tensor",
     .doc = "The mean of all elements, of a floating dtype.",
@@ -207,35 +258,27 @@ constinit const Op op::mean_dim = {
 };
 
 constinit const Op op::any = {
-    .schema = "any(Tensor input) -> Tensor",
-    .doc = "Whether any element is not zero.",
-    .examples = "any(randn(3, 4))",
-    .forward = run([](const Tensor& input) { return truth(Reduction::Any, input, {}, false); }),
-};
-
-constinit const Op op::any_dims = {
-    .schema = "any.dims(Tensor input, int[1]? dim, bool keepdim=False) -> Tensor",
-    .doc = "Whether any element along the dims given (all if none) is not zero.",
-    .examples = "any(randn(3, 4), 1)\nany(randn(2, 3, 4), (0, -1), keepdim=True)",
-    .forward = run([](const Tensor& input, std::optional<Ints> dim, bool keepdim) {
-      return truth(Reduction::Any, input, dim.value_or(Ints()), keepdim);
-    }),
+    .schema = "any(Tensor input, int[1]? dim=None, bool keepdim=False) -> Tensor",
+    .doc = "Whether any element along the dims given (all by default) is not zero.",
+    .examples =
+        "any(randn(3, 4))\n"
+        "any(randn(3, 4), 1)\n"
+        "any(randn(2, 3, 4), (0, -1), keepdim=True)\n"
+        "any(randn(3, 4), keepdim=True)\n"
+        "any(randn(3, 4), dim=())",
+    .forward = run(truth_over<Reduction::Any>),
 };
 
 constinit const Op op::all = {
-    .schema = "all(Tensor input) -> Tensor",
-    .doc = "Whether no element is zero.",
-    .examples = "all(randn(3, 4))",
-    .forward = run([](const Tensor& input) { return truth(Reduction::All, input, {}, false); }),
-};
-
-constinit const Op op::all_dims = {
-    .schema = "all.dims(Tensor input, int[1]? dim, bool keepdim=False) -> Tensor",
-    .doc = "Whether no element along the dims given (all if none) is zero.",
-    .examples = "all(randn(3, 4), 1)\nall(randn(2, 3, 4), (0, -1), keepdim=True)",
-    .forward = run([](const Tensor& input, std::optional<Ints> dim, bool keepdim) {
-      return truth(Reduction::All, input, dim.value_or(Ints()), keepdim);
-    }),
+    .schema = "all(Tensor input, int[1]? dim=None, bool keepdim=False) -> Tensor",
+    .doc = "Whether no element along the dims given (all by default) is zero.",
+    .examples =
+        "all(randn(3, 4))\n"
+        "all(randn(3, 4), 1)\n"
+        "all(randn(2, 3, 4), (0, -1), keepdim=True)\n"
+        "all(randn(3, 4), keepdim=True)\n"
+        "all(randn(3, 4), dim=())",
+    .forward = run(truth_over<Reduction::All>),
 };
 
 constinit const Op op::count_nonzero = {

@@ -5,6 +5,7 @@
 #include "ops/forms.h"
 #include "ops/pointwise.h"
 
+#include <cmath>
 #include <limits>
 
 namespace rushlight {
@@ -276,6 +277,30 @@ constinit const Op op::nan_to_num = {
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return masked(b.grad(), b.saved("input").isfinite()); });
+        },
+};
+
+constinit const Op op::frexp = {
+    .schema = "frexp(Tensor input) -> (Tensor mantissa, Tensor exponent)",
+    .doc = "`mantissa * 2 ** exponent`, with |mantissa| in [0.5, 1); the exponents are int32.",
+    .examples = "frexp(randn(3, 4) * 8)",
+    .forward = run([](const Tensor& input) {
+      check(is_floating(input.dtype()), "torch.frexp() only supports floating-point dtypes");
+      Tensor mantissa = input.to(DType::Float64).clone(MemoryFormat::Contiguous);
+      Tensor exponent = make_tensor(input.shape(), DType::Int32, input.device());
+      double* x = mantissa.data<double>();
+      for (int64_t i = 0; i < mantissa.numel(); ++i) {
+        int power = 0;
+        x[i] = std::frexp(x[i], &power);
+        exponent.data<int32_t>()[i] = std::isfinite(x[i]) ? power : 0;
+      }
+      return std::tuple(mantissa.to(input.dtype()), exponent);
+    }),
+    .save = "exponent",
+    .backward =
+        [](Backward& b) {
+          b.wrt("input",
+                [&] { return b.grad() / b.saved("exponent").to(b.grad().dtype()).exp2(); });
         },
 };
 

@@ -54,10 +54,10 @@ void check_dims(const Tensor& tensor, const Tensor& index, const char* what) {
 constexpr auto gather_elements = [](const Tensor& input, int64_t dim, const Tensor& index,
                                     bool) -> Tensor {
   dim = wrap_dim(dim, input.dim());
-  check(is_long_or_int(index), "gather(): Expected dtype int32/int64 for index, got ",
-        info(index.dtype()).name);
   Tensor result = make_tensor(index.shape(), input.dtype(), input.device());
   if (index.numel() == 0) return result;
+  check(is_long_or_int(index), "gather(): Expected dtype int32/int64 for index, got ",
+        info(index.dtype()).name);
   check_dims(input, index, "input");
   Ints shape = at_least_1d(index.shape()), source = at_least_1d(input.shape());
   for (size_t d = 0; d < shape.size(); ++d) {
@@ -244,7 +244,8 @@ constinit const Op op::take_along_dim = {
     .doc = "gather() whose operands broadcast; without `dim`, of the flattened tensor.",
     .examples =
         "take_along_dim(randn(3, 4), tensor([[0], [2], [1]]), 1)\n"
-        "take_along_dim(randn(3, 4), tensor([5, 0]))",
+        "take_along_dim(randn(3, 4), tensor([5, 0]))\n"
+        "take_along_dim(randn(3, 4), tensor([[-1], [2], [-4]]), 1)",
     .compose = run([](const Tensor& input, const Tensor& indices,
                       std::optional<int64_t> dim) -> Tensor {
       check(!dim || input.dim() == indices.dim(),
@@ -254,7 +255,10 @@ constinit const Op op::take_along_dim = {
       check(is_long_or_int(indices),
             "torch.take_along_dim(): dtype of indices should be Long but got ",
             info(indices.dtype()).spoken);
-      if (!dim) return input.reshape(-1).gather(0, indices.reshape(-1));
+      auto from_start = [&](int64_t size) {
+        return rushlight::where(indices < Scalar(0), indices + size, indices);
+      };
+      if (!dim) return input.reshape(-1).gather(0, from_start(input.numel()).reshape(-1));
       size_t along = size_t(wrap_dim(*dim, input.dim()));
       Dims source(input.shape()), index(indices.shape());
       source[along] = index[along] = 1;
@@ -262,7 +266,7 @@ constinit const Op op::take_along_dim = {
       source = index = shape;
       source[along] = input.shape()[along];
       index[along] = indices.shape()[along];
-      return input.expand(source).gather(int64_t(along), indices.expand(index));
+      return input.expand(source).gather(int64_t(along), from_start(source[along]).expand(index));
     }),
 };
 
@@ -377,6 +381,41 @@ constinit const Op op::_scatter_reduce = {
           b.wrt("input", [&] { return gradients.input; });
           b.wrt("src", [&] { return gradients.src; });
         },
+};
+
+constinit const Op op::index_reduce = {
+    .schema =
+        "index_reduce(Tensor input, int dim, Tensor index, Tensor source, str reduce, *, "
+        "bool include_self=True) -> Tensor",
+    .doc =
+        "Combines the slices of `source` that meet at an index of `dim` by 'prod', 'mean', 'amax' "
+        "or 'amin', with the slice that was there if `include_self`.",
+    .examples =
+        "index_reduce(randn(3, 4), 0, tensor([0, 2, 0]), randn(3, 4), 'prod')\n"
+        "index_reduce(randn(3, 4), 1, tensor([1, 1]), randn(3, 2), 'amax', include_self=False)",
+    .variants = "in-place",
+    .compose = run([](const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source,
+                      std::string_view reduce, bool include_self) {
+      check(reduce == "prod" || reduce == "mean" || reduce == "amax" || reduce == "amin",
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ",
+            reduce, ".");
+      int64_t along = wrap_dim(dim, input.dim());
+      check(is_long_or_int(index),
+            "index_reduce_(): Expected dtype int32/int64 for index but got: ",
+            info(index.dtype()).spoken);
+      check(input.dtype() == source.dtype(), "index_reduce_(): self (", info(input.dtype()).spoken,
+            ") and source (", info(source.dtype()).spoken, ") must have the same scalar type");
+      check(index.dim() <= 1, ErrorKind::Index,
+            "index_reduce_(): Index is supposed to be a vector, but got dim: ", index.dim());
+      int64_t count = source.dim() == 0 ? 1 : source.size(along);
+      check(index.numel() == count, "index_reduce_(): Number of indices (", index.numel(),
+            ") should be equal to source.size(dim): (", count, "), for dim: ", along);
+      Dims shape(size_t(source.dim()), 1);
+      if (source.dim() > 0) shape[size_t(along)] = count;
+      Tensor spread = index.reshape(shape).expand(source.shape());
+      return rushlight::_scatter_reduce(input, along, spread, source, reduce_named(reduce),
+                                        include_self);
+    }),
 };
 
 }  // namespace rushlight

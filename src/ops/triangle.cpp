@@ -99,6 +99,17 @@ constexpr auto fill_diagonal = [](const Tensor& input, const Scalar& fill_value,
   return input;
 };
 
+/// x⁰, x¹, …, x^(n-1) along a new last dim; integers in int64.
+Tensor powers(const Tensor& x, int64_t n) {
+  DType dtype = is_floating(x.dtype()) ? x.dtype() : DType::Int64;
+  Dims shape(x.shape()), one(x.shape());
+  one.push_back(std::min<int64_t>(n, 1));
+  shape.push_back(std::max<int64_t>(n - 1, 0));
+  Tensor rising = x.to(dtype).unsqueeze(-1).expand(shape).cumprod(-1);
+  const Tensor parts[] = {rushlight::ones(one, dtype), rising};
+  return rushlight::cat(parts, -1);
+}
+
 }  // namespace
 
 constinit const Op op::tril = {
@@ -205,6 +216,45 @@ constinit const Op op::one_hot = {
       int64_t* out = result.data<int64_t>();
       for (int64_t i = 0; i < classes.numel(); ++i) out[i * columns + values[i]] = 1;
       return result;
+    }),
+};
+
+constinit const Op op::linalg_diagonal = {
+    .schema = "linalg_diagonal(Tensor A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor",
+    .doc = "A view of the diagonals of matrices.",
+    .examples = "linalg.diagonal(randn(2, 3, 4))\nlinalg.diagonal(randn(3, 4), offset=1)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& matrix, int64_t offset, int64_t dim1, int64_t dim2) {
+      return matrix.diagonal(offset, dim1, dim2);
+    }),
+};
+
+constinit const Op op::vander = {
+    .schema = "vander(Tensor x, int? N=None, bool increasing=False) -> Tensor",
+    .doc = "Powers of each element, N - 1 down to 0 (or up, if `increasing`), a row for each.",
+    .examples = "vander(randn(3))\nvander(randn(4), N=3, increasing=True)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& x, std::optional<int64_t> count, bool increasing) {
+      check(x.dim() == 1, "x must be a one-dimensional tensor.");
+      int64_t n = count.value_or(x.size(0));
+      check(n >= 0, "N must be non-negative.");
+      Tensor rising = powers(x, n);
+      return increasing ? rising : rising.flip({1});
+    }),
+};
+
+constinit const Op op::linalg_vander = {
+    .schema = "linalg_vander(Tensor x, *, int? N=None) -> Tensor",
+    .doc = "Powers 0 to N - 1 of each element, along a new last dim.",
+    .examples = "linalg.vander(randn(3))\nlinalg.vander(randn(2, 4), N=3)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& x, std::optional<int64_t> count) {
+      DType dtype = x.dtype();
+      check(dtype != DType::Float16 && dtype != DType::BFloat16 && dtype != DType::Bool,
+            "linalg.vander supports floating point, complex, and integer tensors, but got ",
+            info(dtype).spoken);
+      check(x.dim() > 0 && count.value_or(2) > 1, "N must be greater than 1.");
+      return powers(x, count.value_or(x.size(-1)));
     }),
 };
 

@@ -296,4 +296,19 @@ constinit const Op op::rad2deg = {
     .node = "Rad2DegBackward0",
 };
 
+constinit const Op op::angle = {
+    .schema = "angle(Tensor input) -> Tensor",
+    .doc = "The angle to the positive real axis: pi for negative numbers, else 0; NaN stays.",
+    .examples = "angle(randn(3, 4))",
+    .forward = run([](const Tensor& input) {
+      Tensor x = is_floating(input.dtype()) ? input : input.to(default_dtype());
+      Tensor side = (x < Scalar(0)).to(x.dtype()) * std::numbers::pi;
+      return rushlight::where(x != x, x, side);
+    }),
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] { return rushlight::zeros(b.shape("input"), b.grad().dtype()); });
+        },
+};
+
 }  // namespace rushlight

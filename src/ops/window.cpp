@@ -93,4 +93,21 @@ constinit const Op op::bartlett_window = {
     }),
 };
 
+constinit const Op op::kaiser_window = {
+    .schema =
+        "kaiser_window(int window_length, bool periodic=True, float beta=12.0, *, "
+        "dtype? dtype=None, device? device=None) -> Tensor",
+    .doc = "i0(beta sqrt(1 - t²)) / i0(beta), for t from -1 to 1.",
+    .examples = "kaiser_window(5)\nkaiser_window(6, False, 8.0, dtype=float64)",
+    .forward = run(
+        [](int64_t length, bool periodic, double beta, OptionalDType dtype, OptionalDevice device) {
+          DType chosen = window_dtype("kaiser_window", length, dtype);
+          if (length < 2) return rushlight::ones({length}, chosen, device);
+          Tensor t = phases(length, periodic, 2, DType::Float64, device).sub_(1);
+          Tensor height = ((1 - t * t).clamp_min(Scalar(0)).sqrt() * beta).i0();
+          double top = rushlight::scalar_tensor(beta, DType::Float64).i0().item<double>();
+          return (height / top).to(chosen);
+        }),
+};
+
 }  // namespace rushlight

@@ -139,6 +139,10 @@ bool convert(const Parameter& parameter, PyObject* object, Bound& bound, Value& 
     value = Value();
     return true;
   }
+  if (object == Py_None && parameter.type == Type::Ints && parameter.has_default) {
+    value = parameter.default_value;
+    return true;
+  }
   switch (parameter.type) {
     case Type::Tensor: return false;
     case Type::TensorOrScalar: {
@@ -457,6 +461,15 @@ PyObject* store_out(const Op& op, Results& results, PyObject* out) {
     const Tensor& target = tensor_of(item);
     check_can_cast(results.tensors[i].dtype(), target.dtype());
     if (!same(target.shape(), results.tensors[i].shape())) {
+      if (target.numel() > 0) {
+        warn("An output with one or more elements was resized since it had shape " +
+             std::string(to_string(target.shape())) +
+             ", which does not match the required output shape " +
+             std::string(to_string(results.tensors[i].shape())) +
+             ". This behavior is deprecated, and in a future release outputs will not be resized "
+             "unless they have zero elements. You can explicitly reuse an out tensor t by resizing "
+             "it, inplace, to zero elements with t.resize_(0).");
+      }
       TensorImpl* impl = target.impl();
       size_t bytes = size_t(results.tensors[i].numel() * size_of(target.dtype()));
       if (impl->storage->bytes() < bytes) impl->storage->resize(bytes);
@@ -491,9 +504,20 @@ bool is_long(const Op& op, const Bound& bound) {
   return false;
 }
 
+/// What makes a tensor from nothing makes it in the dtype of `out`.
+void take_dtype_of_out(const Op& op, Bound& bound) {
+  if (!op.info->tensor_parameters.empty() || !is_tensor(bound.out)) return;
+  int dtype = op.info->schema.find("dtype");
+  if (dtype >= 0 && bound.values[dtype].is_none())
+    bound.values[dtype] = Value(tensor_of(bound.out).dtype());
+}
+
 PyObject* run(const Callable& callable, const Op& op, Bound& bound) {
   Results results;
-  if (bound.out) check_out(op, bound);
+  if (bound.out) {
+    check_out(op, bound);
+    take_dtype_of_out(op, bound);
+  }
   {
     WithoutGil guard(is_long(op, bound));
     const Tensor* destination = callable.in_place ? &bound.values[0].tensor() : nullptr;
@@ -603,6 +627,81 @@ void explain_varargs(const Callable& callable, PyObject* const* arguments, size_
   }
 }
 
+// -- What else PyTorch accepts --------------------------------------------------------------------
+
+/// `add(2, x)`: arithmetic takes a number in the place of its first tensor.
+bool takes_number_first(std::string_view name) {
+  static constexpr std::string_view kNames[] = {
+      "add", "sub", "mul", "div", "multiply", "divide", "true_divide", "floor_divide", "subtract"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+/// Positions of the tensors and names of the numbers in signatures that PyTorch has deprecated.
+struct OldForm {
+  size_t count;             ///< of positional arguments
+  int order[4];             ///< which of them come first, as they are; -1: none
+  const char* keywords[2];  ///< what the others are
+  int values[2];
+};
+
+/// `add(x, alpha, other)`, `addcmul(x, value, a, b)`, `x.addmm(beta, alpha, a, b)`; of functions
+/// like addmm the number comes before the tensor: `addmm(beta, x, alpha, a, b)`.
+const OldForm* old_form(const Callable& callable, size_t count) {
+  static constexpr OldForm kAdd{3, {0, 2, -1, -1}, {"alpha", nullptr}, {1, -1}};
+  static constexpr OldForm kAddc{4, {0, 2, 3, -1}, {"value", nullptr}, {1, -1}};
+  static constexpr OldForm kMethod[] = {{4, {0, 2, 3, -1}, {"beta", nullptr}, {1, -1}},
+                                        {5, {0, 3, 4, -1}, {"beta", "alpha"}, {1, 2}}};
+  static constexpr OldForm kFunction[] = {{4, {1, 2, 3, -1}, {"beta", nullptr}, {0, -1}},
+                                          {5, {1, 3, 4, -1}, {"beta", "alpha"}, {0, 2}}};
+  std::string_view name = callable.name;
+  if (name.ends_with('_')) name.remove_suffix(1);
+  const OldForm* form = nullptr;
+  if (name == "add" || name == "sub") form = &kAdd;
+  if (name == "addcmul" || name == "addcdiv") form = &kAddc;
+  if (name == "addmm" || name == "addmv" || name == "addr" || name == "addbmm" ||
+      name == "baddbmm") {
+    if (count < 4 || count > 5) return nullptr;
+    form = &(callable.is_method ? kMethod : kFunction)[count - 4];
+  }
+  return form && form->count == count ? form : nullptr;
+}
+
+PyObject* call_old_form(const Callable& callable, PyObject* const* arguments, size_t count,
+                        PyObject* names) {
+  const OldForm* form = names ? nullptr : old_form(callable, count);
+  if (!form) return nullptr;
+  SmallVector<PyObject*, 6> reordered;
+  for (int place : form->order) {
+    if (place < 0) break;
+    if (!is_tensor(arguments[place])) return nullptr;
+    reordered.push_back(arguments[place]);
+  }
+  size_t tensors = reordered.size(), numbers = form->keywords[1] ? 2 : 1;
+  Object keywords = checked(PyTuple_New(Py_ssize_t(numbers)));
+  for (size_t i = 0; i < numbers; ++i) {
+    Scalar ignored;
+    if (!to_scalar(arguments[form->values[i]], ignored)) return nullptr;
+    reordered.push_back(arguments[form->values[i]]);
+    PyTuple_SET_ITEM(keywords.get(), Py_ssize_t(i), PyUnicode_InternFromString(form->keywords[i]));
+  }
+  warn("This overload of " + callable.name + " is deprecated: give " + form->keywords[0] +
+       " by its name, after the tensors.");
+  return call(callable, reordered.data(), tensors, keywords.get());
+}
+
+PyObject* call_with_number_first(const Callable& callable, PyObject* const* arguments, size_t count,
+                                 PyObject* names) {
+  Scalar number;
+  if (count < 1 || callable.is_method || callable.in_place) return nullptr;
+  if (!takes_number_first(callable.name) || !to_scalar(arguments[0], number)) return nullptr;
+  Object tensor = checked(wrap(wrapped_number(number)));
+  size_t keywords = names ? size_t(PyTuple_GET_SIZE(names)) : 0;
+  SmallVector<PyObject*, 6> replaced;
+  for (size_t i = 0; i < count + keywords; ++i) replaced.push_back(arguments[i]);
+  replaced[0] = tensor.get();
+  return call(callable, replaced.data(), count, names);
+}
+
 }  // namespace
 
 PyObject* call(const Callable& callable, PyObject* const* arguments, size_t count,
@@ -616,8 +715,14 @@ PyObject* call(const Callable& callable, PyObject* const* arguments, size_t coun
     }
     if (nearest.kind == Misfit::Kind::None || why.progress > nearest.progress) nearest = why;
   }
+  if (PyObject* result = call_with_number_first(callable, arguments, count, keyword_names))
+    return result;
+  if (PyObject* result = call_old_form(callable, arguments, count, keyword_names)) return result;
   explain_varargs(callable, arguments, count);
-  if (callable.overloads.size() > 1) explain_all(callable, arguments, count, keyword_names);
+  // PyTorch parses these two by hand, one signature after the other.
+  bool by_hand = callable.name == "eye" || callable.name == "randint";
+  if (callable.overloads.size() > 1 && !by_hand)
+    explain_all(callable, arguments, count, keyword_names);
   explain(callable, nearest, count);
 }
 

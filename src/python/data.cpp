@@ -271,12 +271,15 @@ class SequenceReader {
       value = convert<T>(tensor.item_scalar());
     } else {
       Scalar scalar;
+      int overflow = 0;
       if (PyLong_Check(item)) {
-        int overflow;
         PyLong_AsLongLongAndOverflow(item, &overflow);
-        check(!overflow, ErrorKind::Value, "Overflow when unpacking long long");
+        bool floats = is_floating(dtype_of<T>);
+        check(!overflow || floats, ErrorKind::Value, "Overflow when unpacking long long");
+        if (overflow) scalar = Scalar(PyLong_AsDouble(item));
+        if (PyErr_Occurred()) throw PythonError();
       }
-      if (!to_scalar(item, scalar)) refuse_number(item, std::is_integral_v<T>);
+      if (!overflow && !to_scalar(item, scalar)) refuse_number(item, std::is_integral_v<T>);
       value = convert<T>(scalar);
     }
     std::memcpy(next_, &value, sizeof value);
@@ -771,6 +774,14 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
     check(elements <= (length - offset) / size, ErrorKind::Value, "requested buffer length (",
           elements, " * ", size, " bytes) after offset (", offset,
           " bytes) must not be greater than actual buffer length (", length, " bytes)");
+    if (buffer->readonly) {
+      warn(
+          "The given buffer is not writable, and PyTorch does not support non-writable tensors. "
+          "This means you can write to the underlying (supposedly non-writable) buffer using the "
+          "tensor. You may want to copy the buffer to protect its data or make it writable before "
+          "converting it to a tensor. This type of warning will be suppressed for the rest of "
+          "this program.");
+    }
     void* data = static_cast<char*>(buffer->buf) + offset;
     Ref<Storage> storage =
         Storage::borrow(data, size_t(elements * size), buffer.detach(), release_buffer);

@@ -228,6 +228,28 @@ Callable& add_to(std::map<std::string, Callable, std::less<>>& table, std::strin
   return callable;
 }
 
+/// Whether, at the first parameter in which they differ, `a` wants a tensor and `b` a number: a
+/// zero-dim tensor would do for both.
+bool wants_tensor_first(const Overload& a, const Overload& b) {
+  const auto &left = a.op->info->schema.parameters, &right = b.op->info->schema.parameters;
+  for (size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
+    Type x = left[i].type, y = right[i].type;
+    if (x == y) continue;
+    return x == Type::Tensor && (y == Type::Scalar || y == Type::Int || y == Type::Float);
+  }
+  return false;
+}
+
+void order_overloads(std::map<std::string, Callable, std::less<>>& table) {
+  for (auto& [name, callable] : table) {
+    auto& list = callable.overloads;
+    for (size_t i = 1; i < list.size(); ++i) {
+      for (size_t j = i; j > 0 && wants_tensor_first(list[j], list[j - 1]); --j)
+        std::swap(list[j], list[j - 1]);
+    }
+  }
+}
+
 void fill_tables() {
   for (const Op* op : all_ops()) {
     const OpInfo& info = *op->info;
@@ -245,6 +267,7 @@ void fill_tables() {
     if (info.is_method) add_to(g_methods, info.in_place_name, *op, true, true);
     if (info.is_nn) add_to(g_nn_functions, info.in_place_name, *op, true, false);
   }
+  for (auto* table : {&g_functions, &g_methods, &g_nn_functions}) order_overloads(*table);
 }
 
 PyObject* table_as_dict(const std::map<std::string, Callable, std::less<>>& table) {

@@ -246,7 +246,12 @@ PyObject* multiply_matrices(PyObject* a, PyObject* b) {
 PyObject* compare(PyObject* a, PyObject* b, int operation) {
   return guarded([&]() -> PyObject* {
     Value arguments[2] = {tensor_of(a)};
-    if (!operand(b, arguments[1])) return Py_NewRef(Py_NotImplemented);
+    Tensor array;
+    if (!operand(b, arguments[1])) {
+      if (!is_array(b)) return Py_NewRef(Py_NotImplemented);
+      array = tensor_from_data(b, {});
+      arguments[1] = Value(array);
+    }
     switch (operation) {
       case Py_LT: return run(op::lt, arguments);
       case Py_LE: return run(op::le, arguments);

@@ -50,13 +50,30 @@ LIMITS_OF_PYTORCH = (
     "derivative for aten::",
     "does not support bool dtypes",
     "Integral inputs not supported",
+    "the derivative for '_cdist_backward' is not implemented",
+    "the derivative for '_pdist_backward' is not implemented",
+    "Autograd not support dtype",
 )
 # Which of several equal elements these point to is unspecified, and so is where their gradient goes.
 UNSPECIFIED_INDEX = {"median", "nanmedian", "kthvalue", "mode"}
 
 
+# Where PyTorch's own gradients fail: 2 ** -1 of integers is 0, saved powers are overwritten, the gradient of a view is
+# taken for that of the whole.
+WRONG_GRADIENTS = ("ldexp", "vander(", "as_strided_scatter")
+
 # Where we differ from PyTorch for a reason, by example, dtype and layout.
 DIFFERENT = {
+    **{
+        (f"torch.special.{line}", "float64", "contiguous"): "PyTorch's has 7 digits"
+        for line in (
+            "bessel_j0(randn(3, 4) * 5)",
+            "bessel_j1(randn(3, 4) * 5)",
+            "bessel_y0(rand(3, 4) * 5 + 0.1)",
+            "bessel_y1(rand(3, 4) * 5 + 0.1)",
+            "airy_ai(randn(3, 4) * 5)",
+        )
+    },
     ("F.hardtanh(randn(3), -0.5, 0.2)", "uint8", "contiguous"): "negative limits are refused before they are cut to 0",
     ("inner(randn(3), randn(3))", "bool", "strided"): "refused for every layout",
     ("inner(randn(3), randn(3))", "bool", "expanded"): "refused for every layout",
@@ -265,7 +282,7 @@ def test_gradients_of_both_orders(torch, entry, line):
     for layout in LAYOUTS:
         theirs, ours = gradients(torch, line, layout), gradients(rushlight, line, layout)
         context = f"{line} [{layout}]"
-        if "ldexp" in line:  # PyTorch's gradient takes 2 ** -1 of integers, which is 0
+        if any(name in line for name in WRONG_GRADIENTS):
             continue
         if may_differ(theirs) or (layout == "expanded" and entry["name"] in UNSPECIFIED_INDEX):
             continue

@@ -1,0 +1,40 @@
+"""Special functions: the operations whose names begin with `special_`, and others by their names here."""
+
+from rushlight import _C
+
+_OTHER_NAMES = {
+    "digamma": "digamma",
+    "erf": "erf",
+    "erfc": "erfc",
+    "erfinv": "erfinv",
+    "exp2": "exp2",
+    "expit": "sigmoid",
+    "expm1": "expm1",
+    "gammainc": "igamma",
+    "gammaincc": "igammac",
+    "gammaln": "lgamma",
+    "i0": "i0",
+    "log1p": "log1p",
+    "log_softmax": "log_softmax",
+    "logit": "logit",
+    "logsumexp": "logsumexp",
+    "multigammaln": "mvlgamma",
+    "polygamma": "polygamma",
+    "psi": "digamma",
+    "round": "round",
+    "sinc": "sinc",
+    "softmax": "softmax",
+    "xlogy": "xlogy",
+}
+
+globals().update({name: _C._functions[operation] for name, operation in _OTHER_NAMES.items()})
+globals().update(
+    {name[len("special_") :]: function for name, function in _C._functions.items() if name.startswith("special_")}
+)
+
+
+def __getattr__(name: str):
+    raise AttributeError(
+        f"rushlight.special has no '{name}'; it has "
+        + ", ".join(sorted(known for known in globals() if known[0] != "_"))
+    )
