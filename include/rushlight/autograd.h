@@ -43,7 +43,8 @@ class Hook {
  private:
   std::atomic<bool> removed_{false};
 };
-/// Sees the gradient of a tensor; what it returns, if defined, takes its place.
+/// Sees the gradient of a tensor, undefined if none arrived where it was waited for; what it
+/// returns, if defined, takes its place.
 struct TensorHook : Hook {
   virtual Tensor run(const Tensor& gradient) = 0;
 };
@@ -283,7 +284,14 @@ bool pass_runs(const Node& node);
 void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin);
 /// Throws if `tensor` may not be changed in place now.
 void check_in_place(const Tensor& tensor, const char* op);
-/// Throws if `tensor` was made under inference_mode and that has ended.
+/// Told of each tensor that an operation of this thread is about to write to.
+struct WriteWatcher {
+  virtual ~WriteWatcher() = default;
+  virtual void before_write(const Tensor& tensor) = 0;
+};
+/// Replaces this thread's watcher; null: nobody is told.
+void set_write_watcher(std::shared_ptr<WriteWatcher> watcher);
+/// Throws if `tensor` was made under inference_mode and that has ended. Tells the watcher.
 void check_inference_write(const Tensor& tensor);
 /// The in-place operation `node` has changed `tensor`: its history, and that of its base, follow.
 void rebase_history(const Tensor& tensor, const Ref<Node>& node);
@@ -349,6 +357,14 @@ struct BackwardOptions {
   void (*long_pass)(void* context) = nullptr;
   void* context = nullptr;
 };
+
+/// What is to be done when a backward pass has run all its nodes.
+struct Callback {
+  virtual ~Callback() = default;
+  virtual void run() = 0;
+};
+/// Called once, at the end of this thread's innermost pass. Throws outside of one.
+void queue_callback(std::unique_ptr<Callback> callback);
 
 /// One backward pass from `roots`. With `targets`, only what they need is run: their gradients are
 /// returned or, if `accumulate`, added to their leaves.

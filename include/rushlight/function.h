@@ -39,6 +39,8 @@ class Context {
   }
   /// Whether backward gets zeros, as it does by default, where no gradient arrived.
   void set_materialize_grads(bool value) { materialize_ = value; }
+  /// Whether that is so for results named by mark_non_differentiable, too.
+  void set_materialize_non_differentiable(bool value) { materialize_non_differentiable_ = value; }
   /// Whether the gradient of tensor argument `i` will be used.
   bool needs_input_grad(size_t i) const;
   /// Anything else that backward needs.
@@ -47,7 +49,7 @@ class Context {
  private:
   friend class FunctionNode;
   std::vector<Tensor> to_save_, dirty_, non_differentiable_;
-  bool materialize_ = true;
+  bool materialize_ = true, materialize_non_differentiable_ = true;
   FunctionNode* node_ = nullptr;
 };
 
@@ -82,7 +84,7 @@ class FunctionNode : public Node {
 
   std::vector<Tensor> inputs_;  // while forward runs
   std::unique_ptr<Saved> saved_;
-  SmallVector<bool, 4> is_tensor_;  // of the results
+  SmallVector<bool, 4> is_tensor_, is_differentiable_;  // of the results
   bool recorded_ = false;
   bool released_ = false;
 };

@@ -10,6 +10,7 @@ __all__ = [
     "numel",
     "is_floating_point",
     "is_complex",
+    "is_inference",
     "is_nonzero",
     "is_conj",
     "is_neg",
@@ -81,6 +82,11 @@ def is_floating_point(input) -> bool:
     """Whether elements are floating-point numbers."""
     _check_tensor("is_floating_point", input)
     return input.is_floating_point()
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether the tensor was made under inference_mode."""
+    return input.is_inference()
 
 
 def is_complex(input) -> bool:

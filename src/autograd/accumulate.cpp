@@ -9,9 +9,9 @@ namespace rushlight::autograd {
 
 namespace {
 
-/// True if no other tensor can read the bytes of `tensor`.
-bool is_sole_owner(const Tensor& tensor) {
-  return tensor.impl()->use_count() == 1 && tensor.impl()->storage->use_count() == 1 &&
+/// True if no other tensor can read the bytes of `tensor`, to which there are `holders` references.
+bool is_sole_owner(const Tensor& tensor, int holders = 1) {
+  return tensor.impl()->use_count() == holders && tensor.impl()->storage->use_count() == 1 &&
          tensor.impl()->storage->owns_bytes() && tensor.impl()->python == nullptr;
 }
 
@@ -131,7 +131,8 @@ Tensor copy_for(const Tensor& leaf, const Tensor& gradient) {
   return copy;
 }
 
-void accumulate(const Tensor& leaf, Tensor gradient) {
+/// `holders`: how many references to `gradient` there are if nobody but the pass has one.
+void accumulate(const Tensor& leaf, Tensor gradient, int holders) {
   Metadata& meta = metadata(leaf);
   Tensor before, sum;  // let go after the lock: that may call into Python
   while (true) {
@@ -145,7 +146,7 @@ void accumulate(const Tensor& leaf, Tensor gradient) {
           return;
         }
         // One that only we hold is taken as it is; any other is copied, lest two leaves share.
-        if (is_sole_owner(gradient) && fits_layout(gradient, leaf)) {
+        if (is_sole_owner(gradient, holders) && fits_layout(gradient, leaf)) {
           meta.grad = std::move(gradient);
           return;
         }
@@ -160,14 +161,17 @@ void accumulate(const Tensor& leaf, Tensor gradient) {
 
 void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
   if (!arrived[0].defined()) return;
-  accumulate(leaf_, std::move(arrived[0]));
+  // Hooks on this node see what arrived after it was taken, as in PyTorch.
+  bool is_seen = hooks && !hooks->post.empty();
+  accumulate(leaf_, std::move(arrived[0]), is_seen ? 2 : 1);
   const Metadata& meta = metadata(leaf_);
   if (!meta.leaf_hooks) [[likely]]
     return;
-  auto hooks = *meta.leaf_hooks;
-  for (auto& hook : hooks) {
-    if (!hook->removed()) hook->run(leaf_);
+  std::vector<std::shared_ptr<LeafHook>> current;  // those that another one removes run once more
+  for (auto& hook : *meta.leaf_hooks) {
+    if (!hook->removed()) current.push_back(hook);
   }
+  for (auto& hook : current) hook->run(leaf_);
 }
 
 }  // namespace rushlight::autograd

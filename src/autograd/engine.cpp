@@ -79,6 +79,7 @@ class Task {
   uint32_t number() const { return number_; }
   bool is_restricted() const { return restricted_; }
   bool runs(const Node& node) const;
+  void queue(std::unique_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
   bool needs(Node* node) { return !restricted_ || leads_on(states_[state(node)]); }
 
  private:
@@ -109,7 +110,8 @@ class Task {
   Task* outer_;
   std::unique_ptr<Workspace> work_;
   std::vector<State>& states_;
-  std::unordered_map<Node*, uint32_t> index_;  // only when marks are not ours to use
+  std::vector<std::unique_ptr<Callback>> callbacks_;  // run when all nodes have
+  std::unordered_map<Node*, uint32_t> index_;         // only when marks are not ours to use
 };
 
 uint32_t Task::state(Node* node) {
@@ -226,6 +228,7 @@ void Task::run(std::vector<Root>& roots, std::vector<Tensor>* captured) {
   if (restricted_) find_needed(starts);
   for (uint32_t start : starts) push(start);
   while (!work_->ready.empty()) run_node(pop(), captured);
+  for (size_t i = 0; i < callbacks_.size(); ++i) callbacks_[i]->run();  // one may queue another
 }
 
 void Task::note_length(const Gradients& gradients) {
@@ -240,10 +243,24 @@ void Task::note_length(const Gradients& gradients) {
 
 namespace {
 
+/// Those that are not removed: a copy, since a hook may register others; one that a hook removes
+/// runs for the last time.
+template <class T>
+std::vector<std::shared_ptr<T>> current(const std::vector<std::shared_ptr<T>>& hooks) {
+  std::vector<std::shared_ptr<T>> chosen;
+  for (const auto& hook : hooks) {
+    if (!hook->removed()) chosen.push_back(hook);
+  }
+  return chosen;
+}
+
 [[gnu::noinline]] void run_tensor_hooks(const NodeHooks& hooks, Gradients& gradients) {
-  auto tensor = hooks.tensor;  // a copy: a hook may register others
+  std::vector<NodeHooks::OnOutput> tensor;
+  for (const auto& item : hooks.tensor) {
+    if (!item.hook->removed()) tensor.push_back(item);
+  }
   for (auto& [output, hook] : tensor) {
-    if (hook->removed() || output >= gradients.size() || !gradients[output].defined()) continue;
+    if (output >= gradients.size()) continue;
     Tensor replaced = hook->run(gradients[output]);
     if (replaced.defined()) gradients[output] = std::move(replaced);
   }
@@ -281,6 +298,10 @@ const AnomalyHandler* anomaly_handler() { return g_anomaly_handler; }
 Node* running_node() { return t_running; }
 uint32_t running_pass() { return t_task ? t_task->number() : 0; }
 bool pass_is_restricted() { return t_task && t_task->is_restricted(); }
+void queue_callback(std::unique_ptr<Callback> callback) {
+  check(t_task, "Final callbacks can only be installed during backward pass.");
+  t_task->queue(std::move(callback));
+}
 bool pass_runs(const Node& node) { return t_task && t_task->runs(node); }
 
 void Task::apply(Node* node, Gradients& gradients, Gradients& computed) {
@@ -307,7 +328,7 @@ void Task::run_node(uint32_t index, std::vector<Tensor>* captured) {
   if (gradients.size() < node->outputs.size()) gradients.resize(node->outputs.size());
   if (!is_long_) note_length(gradients);
   NodeHooks* hooks = node->hooks.get();
-  if (hooks && !needed) run_tensor_hooks(*hooks, gradients);
+  if (hooks && !needed && states_[index].target >= 0) run_tensor_hooks(*hooks, gradients);
   for (int32_t i = states_[index].target; i >= 0;) {
     const Target& target = work_->targets[size_t(i)];
     (*captured)[target.slot] = gradients[target.input];
@@ -317,15 +338,15 @@ void Task::run_node(uint32_t index, std::vector<Tensor>* captured) {
   if (needed) {
     if (hooks) [[unlikely]] {
       run_tensor_hooks(*hooks, gradients);
-      auto pre = hooks->pre;
-      for (auto& hook : pre) {
-        if (!hook->removed()) hook->run(gradients);
-      }
-      auto post = hooks->post;
-      Gradients arrived = gradients;
+      for (auto& hook : current(hooks->pre)) hook->run(gradients);
+      Gradients arrived;
+      if (hooks->post.empty())
+        arrived.resize(gradients.size());  // undefined, so that the gradient may be taken as it is
+      else
+        arrived = gradients;
       apply(node, gradients, computed);
-      for (auto& hook : post) {
-        if (!hook->removed()) hook->run(computed, arrived);
+      if (node->hooks) {  // it may have got some meanwhile
+        for (auto& hook : current(node->hooks->post)) hook->run(computed, arrived);
       }
     } else {
       apply(node, gradients, computed);

@@ -23,6 +23,10 @@ bool holds(const std::vector<Tensor>& list, const Tensor& tensor) {
                      [&](const Tensor& item) { return item.defined() && item.is_same(tensor); });
 }
 
+void set_custom(const Tensor& view) {
+  view.impl()->autograd->view.origin = ViewOrigin::CustomFunction;
+}
+
 /// Another tensor over the same bytes, known as a view of `tensor`.
 Tensor view_as_itself(const Tensor& tensor) {
   NoGrad guard;
@@ -58,6 +62,11 @@ void FunctionNode::finish(const Ref<FunctionNode>& self, std::vector<Tensor>& re
     check(holds(results, input),
           "Some elements marked as dirty during the forward method were not returned as output. "
           "The inputs that are modified inplace must all be outputs of the Function.");
+    if (!holds(inputs_, input)) {
+      warn(
+          "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have "
+          "been mutated should be passed to ctx.mark_dirty().");
+    }
   }
   for (size_t i = 0; i < results.size(); ++i) {
     if (holds(context.dirty_, results[i]) && results[i].impl()->is_view && results.size() > 1) {
@@ -81,6 +90,7 @@ void FunctionNode::finish(const Ref<FunctionNode>& self, std::vector<Tensor>& re
 void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, uint32_t index) {
   outputs.push_back(result.defined() ? Meta(result) : Meta());
   is_tensor_.push_back(result.defined());
+  is_differentiable_.push_back(false);
   if (!result.defined()) return;
   bool is_input = holds(inputs_, result), is_dirty = holds(context.dirty_, result);
   if (is_dirty && !result.impl()->inference) {
@@ -96,8 +106,10 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
       result = view_as_itself(result);
     else if (!is_input && result.requires_grad() && !result.impl()->is_view)
       result = result.detach();
+    if (!is_dirty && result.impl()->is_view) set_custom(result);
     return;
   }
+  is_differentiable_.back() = true;
   if (is_dirty) {
     check(!(result.requires_grad() && result.is_leaf()),
           "a leaf Variable that requires grad has been used in an in-place operation.");
@@ -106,7 +118,7 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
     return;
   }
   if (is_input) result = view_as_itself(result);
-  if (result.impl()->is_view) result.impl()->autograd->view.origin = ViewOrigin::CustomFunction;
+  if (result.impl()->is_view) set_custom(result);
   replace_history(result, self, index);
 }
 
@@ -152,7 +164,8 @@ void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
   std::vector<Tensor> gradients(arrived.begin(), arrived.end());
   gradients.resize(outputs.size());
   for (size_t i = 0; context.materialize_ && i < gradients.size(); ++i) {
-    if (!gradients[i].defined() && is_tensor_[i])
+    bool wanted = is_differentiable_[i] || context.materialize_non_differentiable_;
+    if (!gradients[i].defined() && is_tensor_[i] && wanted)
       gradients[i] = zeros(Ints(outputs[i].shape), outputs[i].dtype);
   }
   std::vector<Tensor> made = run_backward(std::move(gradients));

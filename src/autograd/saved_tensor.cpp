@@ -29,6 +29,14 @@ Tensor alias_of(const Tensor& tensor) {
   return alias;
 }
 
+constexpr const char* kDetached =
+    "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This is "
+    "not supported, please use out-of-place `.detach()` instead";
+
+bool has_node(const Tensor& tensor) {
+  return tensor.impl()->autograd && tensor.impl()->autograd->grad_fn;
+}
+
 std::string place(const CallSite& site) {
   if (!site.code || !call_site_source) return "";
   std::string text = call_site_source->describe(site);
@@ -71,6 +79,7 @@ SavedTensor::SavedTensor(const Tensor& tensor) {
     return;
   }
   tensor_ = tensor;
+  if (has_node(tensor)) output_ = kComputed;
   writes_ = impl->version().writes;
 }
 
@@ -84,12 +93,14 @@ SavedTensor::SavedTensor(const Tensor& result, uint32_t output) : output_(int32_
   writes_ = result.impl()->version().writes;
 }
 
-void SavedTensor::pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> hooks) {
+void SavedTensor::pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> hooks,
+                       bool is_held) {
   auto packed = std::make_unique<Packed>();
   if (output_ < 0) packed->edge = gradient_edge(tensor);
   NoGrad guard;
   uint32_t writes = tensor.impl()->version().writes;
-  packed->data = hooks->pack(alias_of(tensor));
+  // A result is packed as another tensor: the node must not hold what holds the node.
+  packed->data = hooks->pack(output_ < 0 && !is_held ? tensor : alias_of(tensor));
   check(writes == tensor.impl()->version().writes,
         "A saved tensor pack hook is modifying its input in place. Tensors provided as input to "
         "pack hook cannot be modified by in-place operations as this can lead to unexpected "
@@ -105,7 +116,7 @@ void SavedTensor::register_hooks(const Saver& saver, std::shared_ptr<SavedTensor
         "one pair of hooks is allowed at a time.");
   check(tensor_.defined(), "Calling register_hooks on a saved tensor with value None is forbidden");
   unpack(saver, false);  // what has been changed since is not worth packing
-  pack(tensor_, std::move(hooks));
+  pack(tensor_, std::move(hooks), true);
   tensor_ = Tensor();
 }
 
@@ -113,12 +124,15 @@ Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
   Tensor tensor = tensor_;
   Edge edge;
   if (packed_) [[unlikely]] {
-    tensor = alias_of(packed_->hooks->unpack(packed_->data));
+    tensor = packed_->hooks->unpack(packed_->data);
     edge = packed_->edge;
+    if (!edge && output_ < 0 && !tensor.requires_grad()) return tensor;
+    tensor = alias_of(tensor);
   } else {
     if (!tensor.defined()) return tensor;
     if (tensor.impl()->version().writes != writes_) [[unlikely]]
       blame(saver);
+    rushlight::check(output_ != kComputed || has_node(tensor), kDetached);
   }
   if (!with_history) return tensor;
   if (output_ >= 0) {

@@ -53,12 +53,14 @@ class SavedTensor {
     std::shared_ptr<void> data;
     Edge edge;  // to which the gradient of what was saved flows
   };
-  void pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> hooks);
+  static constexpr int32_t kInput = -1, kComputed = -2;
+  /// `is_held`: the caller's tensor is this node's own.
+  void pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> hooks, bool is_held = false);
   [[noreturn]] void blame(const Saver& saver) const;
 
   Tensor tensor_;
   uint32_t writes_ = 0;
-  int32_t output_ = -1;  // which result of its node it is; -1: an input
+  int32_t output_ = kInput;  // which result of its node it is; an input; one with a node
   std::unique_ptr<Packed> packed_;
 };
 

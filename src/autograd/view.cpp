@@ -113,6 +113,12 @@ std::string spoken_name(const Node& node) {
   fail(ErrorKind::Runtime, text);
 }
 
+thread_local bool t_watched = false;
+std::shared_ptr<WriteWatcher>& write_watcher() {
+  static thread_local std::shared_ptr<WriteWatcher> watcher;
+  return watcher;
+}
+
 constexpr const char* kModified = "is being modified inplace";
 
 }  // namespace
@@ -142,6 +148,13 @@ void check_inference_write(const Tensor& tensor) {
         "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a "
         "clone to get a normal tensor before doing inplace update.See "
         "https://github.com/pytorch/rfcs/pull/17 for more details.");
+  if (t_watched) [[unlikely]]
+    write_watcher()->before_write(tensor);
+}
+
+void set_write_watcher(std::shared_ptr<WriteWatcher> watcher) {
+  t_watched = bool(watcher);
+  write_watcher() = std::move(watcher);
 }
 
 void check_in_place(const Tensor& tensor, const char*) {
@@ -165,6 +178,7 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
   }
   Tensor base = impl->autograd->view.base;
   set_history(base, Ref<Node>::adopt(new CopySlices(base, tensor, node)), 0);
+  impl->autograd->view.version = impl->version().writes - 1;
   tensor.grad_fn();  // made anew from the base's
 }
 

@@ -71,14 +71,18 @@ std::vector<Object> items_of(PyObject* sequence) {
   return items;
 }
 
-autograd::Root root_of_edge(PyObject* edge_object, Tensor gradient) {
+autograd::Root root_of_edge(PyObject* edge_object, Tensor gradient, size_t i) {
   autograd::Edge edge = edge_of(edge_object);
+  const autograd::Meta& meta = edge.node->outputs[edge.input];
   if (!gradient.defined()) {
-    const autograd::Meta& meta = edge.node->outputs[edge.input];
     check(count_elements(meta.shape) == 1,
           "grad can be implicitly created only for scalar outputs");
     gradient = ones(Ints(meta.shape), meta.dtype);
   }
+  check(same(gradient.shape(), meta.shape), "Mismatch in shape: grad_output[", i,
+        "] has a shape of torch.Size(", to_string(gradient.shape()), ") and output[", i,
+        "] has a shape of torch.Size(", to_string(meta.shape), ").");
+  if (gradient.dtype() != meta.dtype) gradient = gradient.to(meta.dtype);
   return {std::move(edge), std::move(gradient)};
 }
 
@@ -92,7 +96,7 @@ std::vector<autograd::Root> roots_in(PyObject* sequence, PyObject* weights) {
   for (size_t i = 0; i < items.size(); ++i) {
     PyObject* item = items[i].get();
     if (is_edge(item)) {
-      roots.push_back(root_of_edge(item, gradients[i]));
+      roots.push_back(root_of_edge(item, gradients[i], i));
       continue;
     }
     check(is_tensor(item), ErrorKind::Type, "element ", i, " of tensors must be a Tensor, not ",

@@ -398,7 +398,7 @@ PyType_Spec export_spec = {"rushlight._C._Export", sizeof(ExportObject), 0,
                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, export_slots};
 
 PyObject* to_numpy(const Tensor& tensor, bool force) {
-  check(force || !tensor.requires_grad(),
+  check(force || !tensor.requires_grad() || !autograd::grad_enabled(),
         "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
   check(info(tensor.dtype()).numpy_kind != 0, ErrorKind::Type, "Got unsupported ScalarType ",
         info(tensor.dtype()).spoken);

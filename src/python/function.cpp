@@ -288,6 +288,21 @@ PyObject* get_materialize(PyObject* self, void*) {
   return PyBool_FromLong(context_of(self)->materialize);
 }
 
+int set_materialize_non_differentiable(PyObject* self, PyObject* value, void*) {
+  int truth = value ? PyObject_IsTrue(value) : 0;
+  if (truth < 0) return -1;
+  python_node(self).context.set_materialize_non_differentiable(truth != 0);
+  return 0;
+}
+
+PyObject* saved_variables(PyObject* self, void*) {
+  if (PyErr_WarnEx(PyExc_DeprecationWarning, "'saved_variables' is deprecated; use 'saved_tensors'",
+                   1) < 0) {
+    return nullptr;
+  }
+  return saved_tensors(self, nullptr);
+}
+
 void context_dealloc(PyObject* self) {
   ContextObject* object = context_of(self);
   if (object->base.node && object->base.node->use_count() > 1) {
@@ -350,7 +365,7 @@ PyMethodDef context_methods[] = {
 
 PyGetSetDef context_attributes[] = {
     {"saved_tensors", saved_tensors, nullptr, "What save_for_backward kept.", nullptr},
-    {"saved_variables", saved_tensors, nullptr, "The same, by its old name.", nullptr},
+    {"saved_variables", saved_variables, nullptr, "The same, by its old name.", nullptr},
     {"_raw_saved_tensors", raw_saved_tensors, nullptr, "The same, as objects that take hooks.",
      nullptr},
     {"needs_input_grad", get_member<&ContextObject::needs_input_grad>,
@@ -363,6 +378,7 @@ PyGetSetDef context_attributes[] = {
     {"non_differentiable", get_member<&ContextObject::non_differentiable>,
      set_member<&ContextObject::non_differentiable>, nullptr, nullptr},
     {"materialize_grads", get_materialize, nullptr, nullptr, nullptr},
+    {"_materialize_non_diff_grads", nullptr, set_materialize_non_differentiable, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};
 

@@ -41,7 +41,8 @@ struct PythonHook : Base, HeldFunction {
   explicit PythonHook(PyObject* function) : HeldFunction(function) {}
   void remove() override {
     Base::remove();
-    drop();
+    // In a backward pass its turn may be still to come.
+    if (!autograd::running_pass()) drop();
   }
 };
 
@@ -50,6 +51,7 @@ Tensor replacement(const Tensor& gradient, PyObject* object, PyObject* function)
   check(is_tensor(object), ErrorKind::Type, "expected Variable, but hook returned '",
         Py_TYPE(object)->tp_name, "'");
   const Tensor& replaced = tensor_of(object);
+  if (!gradient.defined()) return replaced;
   check(replaced.dtype() == gradient.dtype(), "hook '", name_of(function),
         "' has changed the type of value (was torch.", info(gradient.dtype()).legacy,
         "Tensor got torch.", info(replaced.dtype()).legacy, "Tensor)");
@@ -123,7 +125,9 @@ struct PythonLeafHook final : PythonHook<autograd::LeafHook> {
     Object held = Object::borrow(function());
     if (!held) return;
     Object argument = checked(wrap(leaf));
-    checked(PyObject_CallOneArg(held.get(), argument.get()));
+    Object result = checked(PyObject_CallOneArg(held.get(), argument.get()));
+    bool is_same = result.get() == Py_None || result.get() == argument.get();
+    check(is_same, "Tensor post accumulate grad hooks should return None.");
   }
 };
 
@@ -249,7 +253,10 @@ void failed(autograd::Node& node) {
                           joined(lines)
                     : ". No forward pass information available.");
     }
-    checked(PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1));
+    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) {
+      PyErr_Clear();  // the failure itself is what the caller is to see
+      PySys_FormatStderr("%s\n", text.c_str());
+    }
     first = false;
     current = Object::borrow(PyDict_GetItemString(metadata, kParent));
   }
@@ -279,9 +286,58 @@ PyObject* increment_version(PyObject*, PyObject* tensor) {
     check(is_tensor(tensor), ErrorKind::Type, "increment_version(): argument must be Tensor, not ",
           Py_TYPE(tensor)->tp_name);
     TensorImpl* impl = tensor_of(tensor).impl();
-    check(!impl->inference, "Inference tensors do not track version counter.");
+    if (impl->inference) return Py_NewRef(Py_None);  // has no version
     Version& version = impl->version();
     version.wrote("increment_version", autograd::current_call_site());
+    return Py_NewRef(Py_None);
+  });
+}
+
+/// `_set_version(tensor, number)`: as if that many writes had been made.
+PyObject* set_version(PyObject*, PyObject* const* args, Py_ssize_t) {
+  return guarded([&]() -> PyObject* {
+    check(is_tensor(args[0]), ErrorKind::Type, "_set_version(): argument must be Tensor, not ",
+          Py_TYPE(args[0])->tp_name);
+    unsigned long number = PyLong_AsUnsignedLong(args[1]);
+    if (PyErr_Occurred()) throw PythonError();
+    tensor_of(args[0]).impl()->version().writes = uint32_t(number);
+    return Py_NewRef(Py_None);
+  });
+}
+
+struct PythonWriteWatcher final : autograd::WriteWatcher {
+  explicit PythonWriteWatcher(PyObject* function) : function(function) {}
+  void before_write(const Tensor& tensor) override {
+    WithGil gil;
+    Object argument = checked(wrap(tensor));
+    checked(PyObject_CallOneArg(function.function(), argument.get()));
+  }
+  HeldFunction function;
+};
+
+/// `_watch_writes(function or None)`
+PyObject* watch_writes(PyObject*, PyObject* function) {
+  return guarded([&]() -> PyObject* {
+    std::shared_ptr<autograd::WriteWatcher> watcher;
+    if (function != Py_None) watcher = std::make_shared<PythonWriteWatcher>(function);
+    autograd::set_write_watcher(std::move(watcher));
+    return Py_NewRef(Py_None);
+  });
+}
+
+struct PythonCallback final : autograd::Callback {
+  explicit PythonCallback(PyObject* function) : function(function) {}
+  void run() override {
+    WithGil gil;
+    checked(PyObject_CallNoArgs(function.function()));
+  }
+  HeldFunction function;
+};
+
+/// `_queue_callback(function)`
+PyObject* queue_callback(PyObject*, PyObject* function) {
+  return guarded([&]() -> PyObject* {
+    autograd::queue_callback(std::make_unique<PythonCallback>(function));
     return Py_NewRef(Py_None);
   });
 }
@@ -342,6 +398,9 @@ PyMethodDef functions[] = {
     {"_pass_is_restricted", pass_is_restricted, METH_NOARGS, nullptr},
     {"_pass_runs", pass_runs, METH_O, nullptr},
     {"_running_node", running_node, METH_NOARGS, nullptr},
+    {"_set_version", (PyCFunction)(void*)set_version, METH_FASTCALL, nullptr},
+    {"_watch_writes", watch_writes, METH_O, nullptr},
+    {"_queue_callback", queue_callback, METH_O, nullptr},
     {}};
 
 }  // namespace

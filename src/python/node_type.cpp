@@ -14,7 +14,13 @@ namespace {
 PyTypeObject* g_node_type;
 
 PyObject* name(PyObject* self, PyObject*) {
-  return guarded([&] { return PyUnicode_FromString(node_of(self).name().c_str()); });
+  return guarded([&] {
+    std::string name = node_of(self).name();
+    // The nodes that PyTorch writes by hand have C++ names.
+    if (name == "AccumulateGrad" || name == "CopySlices" || name == "CopyBackwards")
+      name = "torch::autograd::" + name;
+    return PyUnicode_FromString(name.c_str());
+  });
 }
 
 PyObject* node_repr(PyObject* self) {
@@ -49,6 +55,27 @@ PyObject* register_prehook(PyObject* self, PyObject* function) {
 
 PyObject* metadata(PyObject* self, void*) {
   return guarded([&] { return Py_NewRef(node_metadata(node_of(self))); });
+}
+
+/// node(*gradients): what backward computes from these.
+PyObject* call_node(PyObject* self, PyObject* args, PyObject* keywords) {
+  return guarded([&]() -> PyObject* {
+    autograd::Node& node = node_of(self);
+    check(!keywords, ErrorKind::Type, "keyword arguments are not supported");
+    size_t count = size_t(PyTuple_GET_SIZE(args));
+    check(count == node.outputs.size(), ErrorKind::Type, "expected ", node.outputs.size(),
+          " arguments, got ", count, " instead");
+    autograd::Gradients arrived, computed;
+    for (size_t i = 0; i < count; ++i) {
+      PyObject* item = PyTuple_GET_ITEM(args, Py_ssize_t(i));
+      check(item == Py_None || is_tensor(item), ErrorKind::Type, "argument ", i,
+            " is not a Variable");
+      arrived.push_back(item == Py_None ? Tensor() : tensor_of(item));
+    }
+    node.apply(arrived, computed);
+    if (computed.size() == 1) return wrap(computed[0]);
+    return gradients_as_tuple(computed).release();
+  });
 }
 
 PyObject* requires_grad(PyObject*, void*) { return Py_NewRef(Py_True); }
@@ -210,6 +237,7 @@ PyType_Slot slots[] = {{Py_tp_dealloc, (void*)node_dealloc},
                        {Py_tp_clear, (void*)node_clear},
                        {Py_tp_repr, (void*)node_repr},
                        {Py_tp_getattro, (void*)get_attribute},
+                       {Py_tp_call, (void*)call_node},
                        {Py_tp_methods, methods},
                        {Py_tp_getset, attributes},
                        {Py_tp_doc, (void*)"A recorded operation."},

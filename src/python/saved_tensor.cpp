@@ -37,10 +37,14 @@ PyObject* unpack(PyObject* self, PyObject*) {
 
 PyObject* register_hooks(PyObject* self, PyObject* args) {
   return guarded([&]() -> PyObject* {
-    PyObject *pack, *unpack;
-    if (!PyArg_ParseTuple(args, "OO:register_hooks", &pack, &unpack)) return nullptr;
-    check(PyCallable_Check(pack) && PyCallable_Check(unpack), ErrorKind::Type,
-          "register_hooks(): both hooks must be callable");
+    PyObject *pack = nullptr, *unpack = nullptr;
+    if (PyTuple_GET_SIZE(args) == 2) {
+      pack = PyTuple_GET_ITEM(args, 0);
+      unpack = PyTuple_GET_ITEM(args, 1);
+    }
+    check(pack && PyCallable_Check(pack) && PyCallable_Check(unpack), ErrorKind::Type,
+          "register_hooks(): incompatible function arguments. It takes two callables, "
+          "(pack_hook, unpack_hook).");
     const SavedObject& saved = saved_of(self);
     check(saved.index != kNothingSaved,
           "Calling register_hooks on a saved tensor with value None is forbidden");

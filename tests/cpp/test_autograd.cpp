@@ -4,6 +4,7 @@
 #include <rushlight/function.h>
 #include <rushlight/operators.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -166,31 +167,113 @@ TEST(Autograd, AChainOfAMillionIsFreed) {
   EXPECT_EQ(allocator_stats().live_blocks, before);
 }
 
-// Also under ThreadSanitizer.
-TEST(Autograd, ThreadsOnSeparateGraphsAndSharedLeaves) {
-  Tensor shared = leaf({1, 2});
+// -- Threads: these also run under ThreadSanitizer -----------------------------------------------
+
+/// Calls `work(number)` in four threads at once.
+template <class Work>
+void in_threads(Work work) {
   std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 200; ++i) {
-        Tensor own = leaf({3, 4});
-        (shared * own.detach()).sum().backward();
-        (own * own).sum().backward();
-        EXPECT_EQ(values(own.grad()), (List{6, 8}));
-      }
-    });
-  }
+  for (int t = 0; t < 4; ++t) threads.emplace_back([&, t] { work(t); });
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST(AutogradThreads, SeparateGraphsAndSharedLeaves) {
+  Tensor shared = leaf({1, 2});
+  in_threads([&](int) {
+    for (int i = 0; i < 200; ++i) {
+      Tensor own = leaf({3, 4});
+      (shared * own.detach()).sum().backward();
+      (own * own).sum().backward();
+      EXPECT_EQ(values(own.grad()), (List{6, 8}));
+    }
+  });
   EXPECT_EQ(values(shared.grad()), (List{2400, 3200}));
 }
 
-TEST(Autograd, AGraphMayDieInAnotherThread) {
-  Tensor x = leaf({1});
-  Tensor y = x;
-  for (int i = 0; i < 1000; ++i) y = y * 1;
-  std::thread([y = std::move(y)]() mutable { y = Tensor(); }).join();
-  (x * 2).backward();
-  EXPECT_EQ(values(x.grad()), (List{2}));
+TEST(AutogradThreads, ASharedLeafIsTakenUpAndLetGo) {
+  Tensor shared = leaf({1, 2});  // each thread makes and frees its accumulator
+  in_threads([&](int t) {
+    for (int i = 0; i < 500; ++i) {
+      Tensor y = shared * 2;
+      if ((i + t) % 3 == 0) y.sum().backward();
+    }
+  });
+  EXPECT_EQ(values(shared.grad())[0], values(shared.grad())[1]);
+}
+
+TEST(AutogradThreads, ASharedPartOfTheGraphIsRetained) {
+  Tensor shared = leaf({0, 1});
+  Tensor middle = (shared * shared).exp();
+  in_threads([&](int t) {
+    for (int i = 0; i < 100; ++i) {
+      Tensor loss = (middle * double(t + 1)).sum();
+      Tensor gradient = autograd::grad({loss}, {shared}, {}, true)[0];
+      EXPECT_EQ(values(gradient), values(shared.detach() * middle.detach() * (2.0 * (t + 1))));
+    }
+  });
+}
+
+TEST(AutogradThreads, SecondDerivativesThroughSharedLeaves) {
+  Tensor shared = leaf({1, 2});
+  in_threads([&](int) {
+    for (int i = 0; i < 50; ++i) {
+      Tensor first = autograd::grad({shared.pow(3).sum()}, {shared}, {}, {}, true)[0];
+      EXPECT_EQ(values(autograd::grad({first.sum()}, {shared})[0]), (List{6, 12}));
+    }
+  });
+}
+
+TEST(AutogradThreads, HooksAndFunctionsOfTheirOwn) {
+  Tensor shared = leaf({0, 1});
+  std::atomic<int> arrived{0};
+  autograd::register_hook(shared, [&](const Tensor&) { ++arrived; });
+  autograd::register_post_accumulate_grad_hook(shared, [&](const Tensor&) { ++arrived; });
+  in_threads([&](int t) {
+    for (int i = 0; i < 50; ++i) {
+      Tensor y = Exp::apply(shared, 2.0);
+      autograd::retain_grad(y);
+      auto handle = autograd::register_hook(y, [](const Tensor& gradient) { return gradient * 2; });
+      if (i % 2) handle.remove();
+      autograd::InferenceMode mode(false);
+      (y * double(t)).sum().backward();
+      EXPECT_EQ(values(y.grad())[0], float(t * (i % 2 ? 1 : 2)));
+    }
+  });
+  EXPECT_EQ(arrived, 400);
+}
+
+TEST(AutogradThreads, AFailureStaysInItsThread) {
+  Tensor shared = leaf({1, 2});
+  in_threads([&](int t) {
+    for (int i = 0; i < 50; ++i) {
+      Tensor y = shared * 2;
+      if (t % 2) autograd::register_hook(y, [](const Tensor&) { fail(ErrorKind::Value, "mine"); });
+      if (t % 2)
+        EXPECT_THROW(y.sum().backward(), Error);
+      else
+        y.sum().backward();
+    }
+  });
+  EXPECT_EQ(values(shared.grad()), (List{200, 200}));
+}
+
+TEST(AutogradThreads, GraphsDieInOtherThreadsThanTheirOwn) {
+  Tensor shared = leaf({1});
+  auto chain = [&] {
+    Tensor y = shared;
+    for (int i = 0; i < 1000; ++i) y = y * 1;
+    return y;
+  };
+  std::thread([y = chain()]() mutable { y = Tensor(); }).join();
+  // Each thread frees what its neighbour has made, while others run backward on the same leaf.
+  std::vector<Tensor> made(4);
+  for (Tensor& each : made) each = chain();
+  in_threads([&](int t) {
+    chain().backward();
+    made[size_t(t + 1) % 4] = Tensor();
+    chain().backward();
+  });
+  EXPECT_EQ(values(shared.grad()), (List{8}));
 }
 
 }  // namespace

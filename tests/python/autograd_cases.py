@@ -1275,3 +1275,311 @@ def freed_even_if_no_gradient_arrives():
     note(a.grad)
     b.sum().backward()
     c.backward()
+
+
+def hooks_of_a_tensor_without_gradient():
+    a = torch.arange(3.0, requires_grad=True)
+    x, y, z = a.unbind()
+    x.register_hook(lambda g: note("x", g))
+    a.register_hook(lambda g: note("a", g))
+    y.backward()
+    x.backward()
+    (other,) = torch.autograd.grad(a.sum() + x, x)
+    return a.grad, other
+
+
+def hooks_of_what_is_not_needed_do_not_run():
+    a, b = leaf(), leaf()
+    c, d = a * 1, b * 1
+    a.register_hook(lambda g: note("a", g))
+    d.register_hook(lambda g: note("d", g))
+    return torch.autograd.grad((c * d).sum(), c)
+
+
+def a_hook_removed_by_another_runs_once_more():
+    a = leaf()
+    b = a * 2
+    handles = []
+
+    def removing(*gradients):
+        note("removing")
+        for handle in handles:
+            handle.remove()
+
+    for register in (b.grad_fn.register_prehook, b.register_hook, a.register_hook, b.grad_fn.register_hook):
+        register(removing)
+        handles.append(register(lambda *gradients: note("removed")))
+    b.sum().backward(retain_graph=True)
+    note("again")
+    b.sum().backward()
+
+
+def order_of_the_hooks_of_a_leaf():
+    a = leaf()
+    node = (a * 1).grad_fn.next_functions[0][0]
+    a.register_hook(lambda g: g - 2)
+    node.register_prehook(lambda g: (g[0] / 4,))
+    a.register_post_accumulate_grad_hook(lambda t: (t.grad.add_(0.5), None)[1])
+
+    def after(computed, arrived):
+        note(computed, arrived)
+        a.grad = arrived[0] * 10
+
+    node.register_hook(after)
+    a.sum().backward()
+    return a.grad
+
+
+def a_hook_of_a_leaf_returns_something():
+    a = leaf()
+    a.register_post_accumulate_grad_hook(lambda t: t.grad)
+    a.sum().backward()
+
+
+def callbacks():
+    a = leaf()
+    queue = torch.autograd.Variable._execution_engine.queue_callback
+
+    def hook(g):
+        queue(lambda: note("after", a.grad))
+        queue(lambda: queue(lambda: note("last")))
+
+    a.register_hook(hook)
+    (a * 2).sum().backward()
+    note("next")
+    (a * 2).sum().backward()
+    queue(lambda: None)
+
+
+def nodes_are_functions():
+    a = leaf()
+    node = (a * a).grad_fn
+    try_each(
+        lambda: node(torch.ones(3)),
+        lambda: node(None),
+        lambda: node(torch.ones(3), torch.ones(3)),
+        lambda: node(1),
+        lambda: node(torch.ones(3), gradient=1),
+        lambda: (a * 2).grad_fn(torch.ones(3)),
+    )
+
+
+def materialized_gradients_require_one():
+    a, b = leaf(), leaf()
+    first = torch.autograd.grad((a * b).sum(), a, create_graph=True)
+    second = torch.autograd.grad(first[0].sum(), a, create_graph=True, materialize_grads=True)
+    note(second, torch.autograd.grad(second[0].sum(), a, materialize_grads=True))
+    edge = torch.autograd.graph.get_gradient_edge(a * 1)
+    note(torch.autograd.grad((a * 2).sum(), (a, b), materialize_grads=True))
+    torch.autograd.grad((a * 2).sum(), edge, materialize_grads=True)
+
+
+def a_gradient_for_an_edge():
+    a = leaf()
+    edge = torch.autograd.graph.get_gradient_edge((a * 2).sum())
+    note(torch.autograd.grad(edge, a, torch.tensor(3.0, dtype=torch.float64)))
+    torch.autograd.grad(edge, a, torch.ones(4))
+
+
+def detached_after_it_was_saved():
+    a = leaf() * 1
+    b = a.exp()
+    c = a.sin()
+    b.detach_()
+    note(b.requires_grad)
+    a.detach_()
+    c.sum().backward()
+
+
+def deleting_attributes():
+    a = leaf()
+    for name in ("grad", "data", "requires_grad"):
+        try_each(lambda name=name: delattr(a, name))
+    try_each(lambda: setattr(a, "data", None))
+
+
+def new_data_is_no_change():
+    a = torch.ones(3)
+    a.add_(1).add_(1)
+    before = a._version
+    a.data = torch.ones(4)
+    note(a._version == before)
+    a.add_(1)
+    return a._version == before + 1, a
+
+
+def numpy_without_recording():
+    a = leaf()
+    with torch.no_grad():
+        note(a.numpy().tolist())
+    a.numpy()
+
+
+def function_in_place_on_a_view():
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, other):
+            ctx.mark_dirty(x)
+            return x.mul_(2)
+
+        @staticmethod
+        def backward(ctx, g):
+            note(g)
+            return g * 2, None
+
+    a, b = leaf(), leaf()
+    c = a * 1
+    d = Double.apply(c[1:], b)
+    note(d.grad_fn.name(), c.grad_fn.name(), c.grad_fn)
+    (d.sum() + c.sum()).backward()
+    return a.grad, b.grad
+
+
+def function_marks_what_is_no_input():
+    class Made(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = x * 3
+            ctx.mark_dirty(y)
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 3
+
+    a = leaf()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        b = Made.apply(a)
+    note([str(each.message).split(" (Trig")[0] for each in caught])
+    b.sum().backward()
+    return a.grad
+
+
+def function_views_of_what_requires_no_gradient():
+    class Same(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    view = Same.apply(torch.ones(3))
+    view += leaf()
+
+
+def function_gradients_that_are_not_materialized():
+    class Two(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            first, second = x * 1, x * 2
+            ctx.mark_non_differentiable(second)
+            ctx._materialize_non_diff_grads = False
+            return first, second
+
+        @staticmethod
+        def backward(ctx, g, h):
+            note(h)
+            return g
+
+    Two.apply(leaf())[0].sum().backward()
+
+
+def function_with_saved_variables():
+    class Old(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                note(ctx.saved_variables, [str(each.message) for each in caught])
+            return g
+
+    note(hasattr(Old, "vmap"), Old.generate_vmap_rule)
+    try_each(lambda: Old.vmap(None, None, leaf()))
+    Old.apply(leaf()).sum().backward()
+
+
+def packed_tensors_keep_their_identity():
+    a, b = leaf(), torch.ones(3)
+    c = a * 1
+    packed = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: (packed.append(t), t)[1], lambda t: t):
+        d, e = a * b, c * b
+    note([t is a or t is b or t is c for t in packed], d.grad_fn._saved_other is b, d.grad_fn._saved_self is a)
+    return e.grad_fn._saved_self.grad_fn is c.grad_fn
+
+
+def changes_of_saved_tensors_allowed():
+    allow = torch.autograd.graph.allow_mutation_on_saved_tensors
+    a = leaf()
+    with allow() as context:
+        b = a * 1
+        c = (b * b).sum() + b.exp().sum() + b[:2].sin().sum()
+        b.mul_(0)
+        b[0].add_(1)
+        note(len(context.cloned))
+        (first,) = torch.autograd.grad(c, a, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), a)
+        plain = torch.ones(3)
+        d = a * plain
+        torch.sin(torch.ones(3), out=plain)
+        note(first, second, torch.autograd.grad(d.sum(), a, allow_unused=True))
+        e = a * a
+        try_each(lambda: allow().__enter__())
+    b.mul_(2)
+    e.sum().backward()
+
+
+def decorated_class():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+
+        @torch.no_grad()
+        class Quiet:
+            def __init__(self):
+                note(torch.is_grad_enabled())
+
+    note([(each.category, str(each.message)) for each in caught])
+    Quiet()
+
+
+def versions_kept():
+    a = leaf() * 1
+    b = a.exp()
+    with torch.autograd._unsafe_preserve_version_counter(b):
+        b.mul_(1)
+    note(b._version)
+    b.sum().backward()
+    with torch.inference_mode():
+        c = torch.ones(3)
+    torch.autograd.graph.increment_version(c)
+    return torch.is_inference(c), torch.is_inference(a)
+
+
+def multithreading_flag():
+    enabled = torch.autograd.is_multithreading_enabled
+    with torch.autograd.set_multithreading_enabled(False):
+        note(enabled())
+
+        @torch.autograd.set_multithreading_enabled(True)
+        def decorated():
+            note(enabled())
+
+        note(enabled())
+        decorated()
+    note(enabled())
+
+
+def gradcheck_is_a_function_and_a_module():
+    import importlib
+
+    module = importlib.import_module(torch.__name__ + ".autograd.gradcheck")
+    x = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    return torch.autograd.gradcheck(torch.sin, x), module.gradcheck(torch.sin, x), module.GradcheckError.__name__

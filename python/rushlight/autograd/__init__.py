@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from rushlight._C import Tensor, _backward, _grad
+from rushlight._C import SavedTensor, Tensor, _backward, _grad  # noqa: F401
 from rushlight.autograd import anomaly_mode, function, graph  # noqa: F401
 from rushlight.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: F401
 from rushlight.autograd.function import Function  # noqa: F401
 from rushlight.autograd.grad_mode import (  # noqa: F401
     enable_grad,
     inference_mode,
+    is_multithreading_enabled,
     no_grad,
     set_grad_enabled,
     set_multithreading_enabled,
 )
-from rushlight.autograd.graph import GradientEdge
+from rushlight.autograd.graph import GradientEdge, _unsafe_preserve_version_counter  # noqa: F401
 from rushlight.autograd.variable import Variable  # noqa: F401
 
 __all__ = [
@@ -100,8 +101,6 @@ def grad(
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     if not inputs:
         raise ValueError("grad requires non-empty inputs.")
-    if materialize_grads and any(isinstance(each, GradientEdge) for each in inputs):
-        raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
     retain = create_graph if retain_graph is None else retain_graph
     results = _grad(
         outputs,
@@ -111,15 +110,21 @@ def grad(
         bool(create_graph),
         bool(allow_unused or materialize_grads),
     )
-    if materialize_grads:
+    if materialize_grads and any(result is None for result in results):
         results = tuple(
-            input.new_zeros(input.shape) if result is None else result
+            _zeros(input, create_graph) if result is None else result
             for input, result in zip(inputs, results, strict=False)
         )
     return results
 
 
-_LAZY = ("functional", "gradcheck", "gradgradcheck", "GradcheckError")
+def _zeros(input, create_graph):
+    if isinstance(input, GradientEdge):
+        raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
+    return input.new_zeros(input.shape, requires_grad=create_graph)
+
+
+_LAZY = ("functional",)
 _REFUSED = {
     "profiler": "use Python's own profilers, or perf: a call of an operation is one C++ frame",
     "profiler_legacy": "use Python's own profilers, or perf",
@@ -132,11 +137,10 @@ def __getattr__(name):  # what few programs use is imported when it is first ask
 
     if name == "functional":
         return importlib.import_module("rushlight.autograd.functional")
-    if name in ("gradcheck", "gradgradcheck", "GradcheckError"):
-        module = importlib.import_module("rushlight.autograd.gradcheck")
-        for each in ("gradcheck", "gradgradcheck", "GradcheckError"):
-            globals()[each] = getattr(module, each)
-        return globals()[name]
     if name in _REFUSED:
         raise NotImplementedError(f"rushlight.autograd.{name}: {_REFUSED[name]}")
     raise AttributeError(f"module 'rushlight.autograd' has no attribute '{name}'")
+
+
+# Now, not later: an import of the module gradcheck would put it in the place of the function.
+from rushlight.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402, F401

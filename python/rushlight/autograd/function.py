@@ -94,6 +94,14 @@ class Function(_FunctionBase, metaclass=FunctionMeta):
         return Function.backward(ctx, *grad_outputs)
 
     @staticmethod
+    def vmap(info, in_dims, *args):
+        """Vectorising maps are not available."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set "
+            "generate_vmap_rule=True."
+        )
+
+    @staticmethod
     def jvp(ctx, *grad_inputs) -> Any:
         """Forward mode is not available."""
         raise NotImplementedError(

@@ -1,6 +1,8 @@
 """Modes that decide what is recorded: context managers and decorators."""
 
 import functools
+import threading
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +33,19 @@ class _Mode:
 
     def __call__(self, function: _F) -> _F:
         if isinstance(function, type):
-            raise TypeError("cannot decorate a class; decorate its methods")
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You should only decorate "
+                "functions or methods. To preserve the current behavior of class decoration, you can directly decorate "
+                "the `__init__` method and nothing else.",
+                FutureWarning,
+                stacklevel=2,
+            )
+
+            def made(*args, **kwargs):
+                with self.clone():
+                    return function(*args, **kwargs)
+
+            return made  # type: ignore[return-value]
         if function.__code__.co_flags & 0x20 if hasattr(function, "__code__") else False:
             return self._wrap_generator(function)  # type: ignore[return-value]
 
@@ -154,17 +168,26 @@ class inference_mode(_Mode):
         return type(self)(self.mode)
 
 
+_multithreading = threading.local()
+
+
+def is_multithreading_enabled() -> bool:
+    """What set_multithreading_enabled() was told last in this thread."""
+    return getattr(_multithreading, "enabled", True)
+
+
 class set_multithreading_enabled(_Mode):
-    """Accepted: backward runs on the calling thread in any case."""
+    """Accepted: backward runs on the calling thread in any case. Sets what is_multithreading_enabled() says."""
 
     def __init__(self, mode: bool) -> None:
-        self.mode = mode
+        self.before = is_multithreading_enabled()
+        self.mode = _multithreading.enabled = mode
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception) -> None:
-        pass
+        _multithreading.enabled = self.before
 
     def clone(self) -> "Self":
         return type(self)(self.mode)

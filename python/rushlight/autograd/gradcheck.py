@@ -1,12 +1,15 @@
 """gradcheck: gradients by backward against finite differences."""
 
+import sys
+import types
+import warnings
 from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.autograd import grad as _grad_of
 from rushlight.autograd.function import Function
-from rushlight.autograd.grad_mode import enable_grad, no_grad
+from rushlight.autograd.grad_mode import enable_grad
 
 __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
 
@@ -35,8 +38,6 @@ def _checked_inputs(inputs):
         if not _differentiable(each):
             continue
         if each.dtype is not _C.float64:
-            import warnings
-
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. "
                 "This check will likely fail if all the inputs are not of double precision floating point or complex. ",
@@ -69,8 +70,7 @@ def _numerical(function, inputs, differentiated, outputs, eps):
             values = []
             for moved in (before - eps, before + eps):
                 data[position] = moved
-                with no_grad():
-                    values.append([each.detach().clone() for each in _selected(function(*inputs), outputs)])
+                values.append(_values(function, inputs, outputs))
             data[position] = before
             for column, low, high in zip(columns, *values, strict=False):
                 column[row] = ((high - low) / (2 * eps)).reshape(-1)
@@ -84,10 +84,19 @@ def _positions(shape):
     return list(itertools.product(*(range(size) for size in shape)))
 
 
-def _selected(made, outputs):
-    """The results among `made` that correspond to the differentiable `outputs`, by position."""
-    tensors = _as_tuple(made)
-    return [tensors[i] for i in outputs.positions]
+def _values(function, inputs, outputs):
+    """What the function gives now in the place of the differentiable `outputs`."""
+    made = _as_tuple(function(*inputs))
+    values = [made[i].detach().clone() for i in outputs.positions]
+    for value, output in zip(values, outputs, strict=True):
+        for what in ("shape", "dtype"):
+            first, second = getattr(output, what), getattr(value, what)
+            if first != second:
+                raise AssertionError(
+                    f"Expected `func` to return outputs with the same {what} when inputs are perturbed, but got: "
+                    f"{what}s {second} and {first}."
+                )
+    return values
 
 
 class _Outputs(tuple):
@@ -168,8 +177,7 @@ def _random_like(tensor):
 def _moved(function, inputs, input, by, outputs):
     data, before = input.data, input.detach().clone()
     data.add_(by.to(data.dtype))
-    with no_grad():
-        values = [each.detach().clone() for each in _selected(function(*inputs), outputs)]
+    values = _values(function, inputs, outputs)
     data.copy_(before)
     return values
 
@@ -221,6 +229,11 @@ def _check_undefined(function, inputs, differentiated):
         try:
             grads = _grad_of(roots, differentiated, weights, retain_graph=True, allow_unused=True)
         except RuntimeError as error:
+            warnings.warn(
+                "Backwards compatibility: New undefined gradient support checking feature is enabled by default; "
+                "check_undefined_grad=False turns it off",
+                stacklevel=2,
+            )
             raise GradcheckError(
                 f"Expected backward function to handle undefined output grads, but it raised: {error}"
             ) from error
@@ -365,3 +378,13 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         fast_mode=fast_mode,
     )
+
+
+class _CallableModule(types.ModuleType):
+    """An import of this module puts it in the place of the function of the same name: let it do the same."""
+
+    def __call__(self, *args, **kwargs):
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -1,10 +1,12 @@
 """The recorded graph: nodes, edges, and what is done to tensors that it saves."""
 
 import threading
+import weakref
 from typing import Any, NamedTuple
 
 from rushlight import _C
 from rushlight._C import Node, Tensor
+from rushlight.autograd.grad_mode import no_grad
 
 __all__ = [
     "GradientEdge",
@@ -79,6 +81,21 @@ def increment_version(tensor) -> None:
     """Tells autograd that `tensor` (or each of several) was changed behind its back."""
     for each in (tensor,) if isinstance(tensor, Tensor) else tensor:
         _C._increment_version(each)
+
+
+class _unsafe_preserve_version_counter:
+    """In a `with` block: what is done to a tensor (or to several) is not counted as a change."""
+
+    def __init__(self, tensors) -> None:
+        self.tensors = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+        self.versions = tuple(tensor._version for tensor in self.tensors)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception) -> None:
+        for tensor, version in zip(self.tensors, self.versions, strict=True):
+            _C._set_version(tensor, version)
 
 
 class saved_tensors_hooks:
@@ -186,9 +203,71 @@ def register_multi_grad_hook(tensors, fn, *, mode: str = "all") -> Any:
     return _MultiHandle([tensor.register_hook(arrived(i)) for i, tensor in enumerate(tensors) if tensor.requires_grad])
 
 
-def allow_mutation_on_saved_tensors() -> Any:
-    """Refused."""
-    raise NotImplementedError(
-        "allow_mutation_on_saved_tensors is not available: clone() what is changed in place, or use "
-        "saved_tensors_hooks with a pack_hook that clones"
-    )
+class _MutationContext:
+    """What operations saved in the block: the tensors, until one is written to; from then on its copy."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything; a backward that needs it fails."""
+        self.original: Any = weakref.WeakKeyDictionary()
+        self.cloned: Any = weakref.WeakKeyDictionary()
+        self.tid_to_weakhandle: Any = weakref.WeakValueDictionary()
+
+    def pack(self, tensor):
+        identity = (_bytes_of(tensor), tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor._version)
+        handle = self.tid_to_weakhandle.get(identity)
+        if handle is None:
+            handle = self.tid_to_weakhandle[identity] = _Handle()
+            self.original[handle] = tensor
+        return handle
+
+    def unpack(self, handle):
+        for kept in (self.cloned, self.original):
+            if handle in kept:
+                return kept[handle]
+        raise AssertionError(
+            "Trying to backward outside of the 'allow_mutation_on_saved_tensors' contextin which the graph was "
+            "originally recorded."
+        )
+
+    def before_write(self, tensor):
+        start = _bytes_of(tensor)
+        for handle, saved in list(self.original.items()):
+            if _bytes_of(saved) == start:
+                with no_grad():
+                    self.cloned[handle] = saved.clone()
+                del self.original[handle]
+
+
+class _Handle:
+    __slots__ = ("__weakref__",)
+
+
+def _bytes_of(tensor):
+    """Where the storage of a tensor begins."""
+    return tensor.data_ptr() - tensor.storage_offset() * tensor.element_size()
+
+
+class allow_mutation_on_saved_tensors:
+    """In a `with` block: what backward needs may be changed in place, since a copy is made before that happens.
+
+    Backward, too, must happen in the block.
+    """
+
+    _current = threading.local()
+
+    def __enter__(self) -> _MutationContext:
+        if getattr(self._current, "context", None) is not None:
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        context = self._current.context = _MutationContext()
+        _C._push_saved_tensor_hooks(context.pack, context.unpack)
+        _C._watch_writes(context.before_write)
+        return context
+
+    def __exit__(self, *exception) -> None:
+        _C._watch_writes(None)
+        _C._pop_saved_tensor_hooks()
+        self._current.context.clear()
+        self._current.context = None

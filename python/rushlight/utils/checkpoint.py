@@ -19,6 +19,7 @@ __all__ = [
     "check_backward_validity",
     "detach_variable",
     "noop_context_fn",
+    "set_checkpoint_early_stop",
     "set_checkpoint_debug_enabled",
 ]
 
@@ -53,6 +54,20 @@ def set_checkpoint_debug_enabled(enabled) -> Any:
     if enabled:
         raise NotImplementedError("set_checkpoint_debug_enabled(True): there is no trace of operations to show")
     yield
+
+
+_early_stop: bool | None = None
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable: bool):
+    """In a `with` block: whether recomputation stops at the last tensor that is needed; overrides `early_stop`."""
+    global _early_stop
+    before, _early_stop = _early_stop, enable
+    try:
+        yield
+    finally:
+        _early_stop = before
 
 
 class _RandomState:
@@ -130,25 +145,35 @@ class _Frame:
         self.contexts = contexts
         self.check = check
         self.early_stop = early_stop
+        self.completed = False  # not yet where forward itself calls for gradients
         self.described: list = []  # shape and dtype of each saved tensor
-        self.again: dict = {}
+        self.again: dict = {}  # by number of the pass: what was computed for it, until it is unpacked
 
     def pack(self, tensor) -> Any:
         self.described.append(_description(tensor))
         return len(self.described) - 1
 
     def unpack(self, number) -> Any:
-        if number not in self.again:
-            self.compute_again()
-        if number not in self.again:
+        current_pass = _C._running_pass()
+        if not current_pass:  # somebody looks at saved tensors: nothing is kept for later
+            return self.compute_again()[number]
+        if current_pass not in self.again:
+            self.again = {current_pass: self.compute_again()}
+        again = self.again[current_pass]
+        if number not in again:
             raise CheckpointError(_UNPACKED_TWICE)
-        return self.again.pop(number)
+        return again.pop(number)
 
     def compute_again(self) -> None:
         again: list = []
 
         def pack(tensor):
-            again.append(tensor.detach())
+            if self.check and self.completed and len(again) == len(self.described):
+                raise CheckpointError(
+                    "torch.utils.checkpoint: trying to save more tensors during recomputation than during the "
+                    f"original forward pass ({len(self.described)})."
+                )
+            again.append(tensor.detach() if tensor.requires_grad else tensor)
             if self.early_stop and len(again) == len(self.described):
                 raise _Stop
             return len(again) - 1
@@ -159,9 +184,9 @@ class _Frame:
         with contextlib.suppress(_Stop), self.random.again(), self.contexts, set_grad_enabled(self.grad_enabled):
             with saved_tensors_hooks(pack, unpack):
                 self.function(*self.args, **self.kwargs)
-        if self.check:
+        if self.check and self.completed:
             self.compare(again)
-        self.again = dict(enumerate(again))
+        return dict(enumerate(again))
 
     def compare(self, again) -> None:
         first, second = len(self.described), len(again)
@@ -184,8 +209,7 @@ class _Frame:
 
 
 _UNPACKED_TWICE = (
-    "torch.utils.checkpoint: Unpack is being triggered for a tensor that was either never recomputed, or already "
-    "unpacked once. If you are calling ctx.saved_tensors in backward, make sure to do so only once. Otherwise please "
+    "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked once. If you are calling ctx.saved_tensors in backward, make sure to do so only once. Otherwise please "
     "open an issue with details on your use case."
 )
 
@@ -229,12 +253,16 @@ def checkpoint(
         if context_fn is not noop_context_fn:
             raise ValueError("Passing `context_fn` is only supported when use_reentrant=False.")
         return CheckpointFunction.apply(function, preserve, *args)
+    if _early_stop is not None:
+        early_stop = _early_stop
     first, second = context_fn()
     frame = _Frame(function, args, kwargs, preserve, second, determinism_check == "default", early_stop)
     if not _C.is_grad_enabled():
         return function(*args, **kwargs)
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+    frame.completed = True
+    return result
 
 
 def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs) -> Any:
