@@ -31,8 +31,21 @@ __all__ = [
 ]
 
 
+# What few programs use is imported when it is first asked for.
+_LATER = {"LBFGS": "lbfgs", "Adafactor": "adafactor", "Muon": "muon"}
+__all__ += [*_LATER, "swa_utils"]
+
+
 def __getattr__(name: str):
-    nearest = {"LBFGS": "Adam", "SparseAdam": "Adam", "Adafactor": "Adam", "Muon": "AdamW", "swa_utils": "SGD"}
-    if name in nearest:
-        raise NotImplementedError(f"rushlight.optim.{name} is not there yet; the nearest is optim.{nearest[name]}")
+    import importlib
+
+    if name == "swa_utils":
+        return importlib.import_module("rushlight.optim.swa_utils")
+    if name in _LATER:
+        globals()[name] = getattr(importlib.import_module("rushlight.optim." + _LATER[name]), name)
+        return globals()[name]
+    if name == "SparseAdam":
+        raise NotImplementedError(
+            "rushlight.optim.SparseAdam: there are no sparse gradients; the nearest is optim.Adam"
+        )
     raise AttributeError(f"module 'rushlight.optim' has no attribute '{name}'")
