@@ -80,6 +80,9 @@ struct NodeHooks {
 
 /// One recorded operation: gradients of its results go in, gradients of its inputs come out.
 class Node : public RefCounted {
+ protected:
+  bool released_ = false;  // what was saved is gone; first, where it takes no room of its own
+
  public:
   Node();
   virtual ~Node();

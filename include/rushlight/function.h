@@ -86,7 +86,6 @@ class FunctionNode : public Node {
   std::unique_ptr<Saved> saved_;
   SmallVector<bool, 4> is_tensor_, is_differentiable_;  // of the results
   bool recorded_ = false;
-  bool released_ = false;
 };
 
 /// The same bytes as results of one node: its hooks see all the gradients at once.

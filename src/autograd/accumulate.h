@@ -33,6 +33,8 @@ bool add_small(const Tensor& sum, const Tensor& gradient);
 /// Adds `gradient` to `sum`: in place where nobody else can see the bytes of `sum`.
 void add_gradient(Tensor& sum, Tensor gradient);
 
+/// How many passes of this thread are running, one within another.
+int pass_depth();
 /// Whether this thread's pass runs only what some targets need.
 bool pass_is_restricted();
 

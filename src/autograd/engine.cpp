@@ -57,6 +57,7 @@ class Task {
         number_(++g_task_number),
         marks_(g_active_tasks.fetch_add(1) == 0),
         outer_(t_task),
+        depth_(t_task ? t_task->depth_ + 1 : 1),
         work_(t_spare ? std::move(t_spare) : std::make_unique<Workspace>()),
         states_(work_->states) {
     t_task = this;
@@ -76,6 +77,7 @@ class Task {
   /// Only paths to targets are run. What arrives there is kept, or goes on into the leaf.
   void add_target(const Edge& edge, size_t slot, bool accumulate);
   void run(std::vector<Root>& roots, std::vector<Tensor>* captured);
+  int depth() const { return depth_; }
   uint32_t number() const { return number_; }
   bool is_restricted() const { return restricted_; }
   bool runs(const Node& node) const;
@@ -108,6 +110,7 @@ class Task {
   bool is_long_ = false;
   size_t nodes_run_ = 0;
   Task* outer_;
+  int depth_;
   std::unique_ptr<Workspace> work_;
   std::vector<State>& states_;
   std::vector<std::unique_ptr<Callback>> callbacks_;  // run when all nodes have
@@ -297,6 +300,7 @@ void set_anomaly_enabled(bool enabled, bool check_nan) {
 const AnomalyHandler* anomaly_handler() { return g_anomaly_handler; }
 Node* running_node() { return t_running; }
 uint32_t running_pass() { return t_task ? t_task->number() : 0; }
+int pass_depth() { return t_task ? t_task->depth() : 0; }
 bool pass_is_restricted() { return t_task && t_task->is_restricted(); }
 void queue_callback(std::unique_ptr<Callback> callback) {
   check(t_task, "Final callbacks can only be installed during backward pass.");

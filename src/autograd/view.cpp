@@ -65,7 +65,6 @@ class CopySlices final : public Node {
  private:
   Geometry base_, view_;
   Ref<Node> inner_;
-  bool released_ = false;
 };
 
 /// Name of a node as messages give it: without "Backward0".

@@ -251,7 +251,7 @@ void OpNode::save_results(const Results& results) {
 }
 
 void OpNode::register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks) {
-  check(!released, autograd::kHookedLate);
+  check(!released_, autograd::kHookedLate);
   saved[index].register_hooks({*this, op.info->full_name, site}, std::move(hooks));
 }
 
@@ -271,7 +271,7 @@ std::vector<Tensor> OpNode::unpack_all() const {
   return unpacked;
 }
 
-void OpNode::check_not_released() const { check(!released, autograd::kFreed); }
+void OpNode::check_not_released() const { check(!released_, autograd::kFreed); }
 
 Tensor OpNode::unpack_at(size_t index, bool with_history) const {
   check_not_released();
@@ -302,7 +302,7 @@ void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) 
 }
 
 void OpNode::release_saved() {
-  released = true;
+  released_ = true;
   for (autograd::SavedTensor& entry : saved) entry.reset();
 }
 

@@ -71,6 +71,10 @@ constexpr auto resized = [](const Tensor& input, Ints size, std::optional<Memory
   bool overflow = __builtin_add_overflow(needed, count_elements(size), &needed) ||
                   __builtin_mul_overflow(needed, size_of(input.dtype()), &needed);
   check(!overflow, "Storage size calculation overflowed with sizes=", to_string(size));
+  if (same(size, input.shape()) && !input.impl()->inference) {
+    --input.impl()->version().writes;  // the call path counts a write: this is none
+    return input;
+  }
   Storage& storage = *input.impl()->storage;
   if (needed > int64_t(storage.bytes()) && count_elements(size) > 0) storage.resize(size_t(needed));
   return reshaped_in_place(input, geometry);

@@ -39,7 +39,6 @@ class OpNode final : public autograd::Node {
   SmallVector<autograd::SavedTensor, 2> saved;
   SmallVector<uint16_t, 3> first_saved;  // by entry of OpInfo::saved
   CallSite site;                         // of the call that recorded this node
-  bool released = false;
 };
 
 }  // namespace rushlight

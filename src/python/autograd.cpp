@@ -2,6 +2,9 @@
 
 #include <rushlight/operators.h>
 
+#include <thread>
+
+#include "autograd/accumulate.h"
 #include "python/binder.h"
 #include "python/hooks.h"
 #include "python/node_type.h"
@@ -135,13 +138,39 @@ class PassGil {
   std::optional<WithoutGil> released_;
 };
 
+// Passes within passes that one thread's stack, and Python's count of its frames, is to hold.
+constexpr int kDeepest = 60;
+
+/// Runs `work` on a fresh stack, while this thread waits.
+template <class Work>
+std::vector<Tensor> in_another_thread(Work work) {
+  std::vector<Tensor> result;
+  std::exception_ptr error;
+  {
+    WithoutGil without;
+    std::thread([&] {
+      WithGil gil;
+      try {
+        result = work();
+      } catch (...) {
+        error = std::current_exception();
+      }
+    }).join();
+  }
+  if (error) std::rethrow_exception(error);
+  return result;
+}
+
 std::vector<Tensor> run_pass(std::vector<autograd::Root> roots,
                              std::span<const autograd::Edge> targets, bool accumulate,
                              bool retain_graph, bool create_graph) {
-  PassGil gil;
   if (accumulate && create_graph) autograd::warn_of_cycle();
-  return autograd::run_backward(std::move(roots), targets, accumulate,
-                                gil.options(retain_graph, create_graph));
+  auto run = [&] {
+    PassGil gil;
+    return autograd::run_backward(std::move(roots), targets, accumulate,
+                                  gil.options(retain_graph, create_graph));
+  };
+  return autograd::pass_depth() < kDeepest ? run() : in_another_thread(run);
 }
 
 /// _backward(tensors, gradients, retain_graph, create_graph, inputs)

@@ -64,12 +64,21 @@ Index entry_of(PyObject* object) {
   refuse(object);
 }
 
-/// A list that stands for a tuple of indices: `x[[slice(0, 2), 1]]` (NumPy's old rule).
+/// A list that stands for a tuple of indices, by NumPy's old rule: `x[[slice(0, 2), 1]]`,
+/// `x[[[0, 1], [1, 0]]]`.
 bool is_list_of_indices(PyObject* object) {
   if (!PyList_CheckExact(object) || PyList_GET_SIZE(object) >= 32) return false;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); ++i) {
     PyObject* item = PyList_GET_ITEM(object, i);
-    if (PySlice_Check(item) || item == Py_Ellipsis || item == Py_None) return true;
+    if (PySlice_Check(item) || item == Py_Ellipsis || item == Py_None || is_tensor(item) ||
+        PySequence_Check(item)) {
+      warn(
+          "Using a non-tuple sequence for multidimensional indexing is deprecated and will be "
+          "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will "
+          "be interpreted as tensor index, x[torch.tensor(seq)], which will result either in an "
+          "error or a different result");
+      return true;
+    }
   }
   return false;
 }

@@ -1583,3 +1583,32 @@ def gradcheck_is_a_function_and_a_module():
     module = importlib.import_module(torch.__name__ + ".autograd.gradcheck")
     x = torch.ones(2, dtype=torch.float64, requires_grad=True)
     return torch.autograd.gradcheck(torch.sin, x), module.gradcheck(torch.sin, x), module.GradcheckError.__name__
+
+
+def passes_within_passes():
+    class Deeper(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            with torch.enable_grad():
+                ctx.x = x.detach().requires_grad_() - 1
+            return ctx.x.detach()
+
+        @staticmethod
+        def backward(ctx, g):
+            if ctx.x > 0:
+                with torch.enable_grad():
+                    Deeper.apply(ctx.x).sum().backward()
+            return g
+
+    x = torch.tensor(700.0, requires_grad=True)
+    Deeper.apply(x).backward()
+    return x.grad
+
+
+def same_size_is_no_change():
+    x = torch.ones(3)
+    versions = []
+    for change in (lambda: x.resize_(3), lambda: x.resize_(4), lambda: x.resize_as_(torch.ones(4))):
+        change()
+        versions.append(x._version)
+    return versions

@@ -3,6 +3,8 @@
 import gc
 import importlib.util
 import re
+import subprocess
+import sys
 import threading
 import warnings
 import weakref
@@ -119,6 +121,29 @@ def test_a_chain_of_a_million():
     assert x.grad.tolist() == [1, 1, 1]
     del x, y
     assert live() == before
+
+
+def test_memory_of_a_chain_of_a_million():
+    """As ARCHITECTURE.md states: at most 900 bytes an addition, forward, backward and destruction together."""
+    program = """
+import rushlight
+
+def status(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
+
+x = rushlight.ones(3, requires_grad=True)
+(x + 1).sum().backward()
+before = status("VmRSS")
+y = x
+for _ in range(1_000_000):
+    y = y + 1
+y.sum().backward()
+del y
+print(status("VmHWM") - before)
+"""
+    output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert int(output) < 900 * 1_000_000
 
 
 def test_nothing_stays_after_the_loss_is_gone():
