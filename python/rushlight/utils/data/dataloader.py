@@ -1,6 +1,5 @@
 """The loader: batches of a dataset, in the order of a sampler."""
 
-import copy
 import itertools
 import sys
 import warnings
@@ -311,10 +310,12 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
 
 
 class _Worker:
-    """What a worker process would have of its own: a view of the dataset, and random streams."""
+    """What a worker process would have of its own: the attributes of the dataset, and random streams."""
 
     def __init__(self, number, iterator, loader) -> None:
-        self.dataset = copy.copy(iterator._dataset)  # an attribute that a worker sets stays its own
+        self.dataset = iterator._dataset
+        # What a worker sets of the dataset's attributes stays its own.
+        self._attributes = dict(self.dataset.__dict__) if hasattr(self.dataset, "__dict__") else None
         base = iterator._base_seed
         self.info = WorkerInfo(number, iterator._num_workers, base + number, self.dataset)
         self.ended = False
@@ -363,13 +364,18 @@ class _Worker:
 
     @contextmanager
     def at_work(self) -> Any:
-        """Makes this worker's random streams, and its info, those of the program for a while."""
+        """Makes this worker's random streams, info and attributes those of the program for a while."""
         before, outer = self._get_streams(), _worker._worker_info
+        attributes = None if self._attributes is None else self.dataset.__dict__
         self._set_streams(self._streams)
         _worker._worker_info = self.info
+        if attributes is not None:
+            self.dataset.__dict__ = self._attributes
         try:
             yield
         finally:
+            if attributes is not None:
+                self._attributes, self.dataset.__dict__ = self.dataset.__dict__, attributes
             _worker._worker_info = outer
             self._streams = self._get_streams()
             self._set_streams(before)
