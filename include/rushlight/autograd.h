@@ -76,6 +76,7 @@ struct NodeHooks {
   std::vector<std::shared_ptr<PreHook>> pre;
   std::vector<std::shared_ptr<PostHook>> post;
   std::shared_ptr<void> metadata;  ///< of the Python face and of anomaly mode
+  Node* slices = nullptr;          ///< of what changed a view: the base's node, which runs this one
 };
 
 /// One recorded operation: gradients of its results go in, gradients of its inputs come out.

@@ -135,6 +135,8 @@ Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
     rushlight::check(output_ != kComputed || has_node(tensor), kDetached);
   }
   if (!with_history) return tensor;
+  if (output_ >= 0 && !packed_ && saver.node.hooks && saver.node.hooks->slices) [[unlikely]]
+    return view_of_changed_base(*saver.node.hooks->slices, tensor);
   if (output_ >= 0) {
     edge = {Ref<Node>::share(const_cast<Node*>(&saver.node)), uint32_t(output_)};
     if (!packed_) tensor = alias_of(tensor);

@@ -25,6 +25,10 @@ struct Saver {
   const CallSite& site;
 };
 
+/// A result of an operation that changed a view: its history is not that of the operation, which
+/// `slices` (the base's node) runs, but "that region of the base".
+Tensor view_of_changed_base(Node& slices, const Tensor& result);
+
 class SavedTensor {
  public:
   SavedTensor() = default;

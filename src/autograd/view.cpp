@@ -31,6 +31,10 @@ class CopySlices final : public Node {
     if (edges_.empty()) edges_.resize(1);
     edges_[0] = gradient_edge(base);
     outputs.push_back(Meta(base));
+    inner_->own_hooks().slices = this;
+  }
+  ~CopySlices() override {
+    if (inner_->hooks) inner_->hooks->slices = nullptr;
   }
   std::string name() const override { return "CopySlices"; }
   void release_saved() override {
@@ -60,6 +64,14 @@ class CopySlices final : public Node {
     else
       slice.zero_();
     computed[0] = gradient;
+  }
+
+  Tensor view(const Tensor& result) {
+    TensorImpl* impl = result.impl();
+    Tensor base = make_tensor(impl->storage, impl->dtype, base_.shape, base_.strides, base_.offset);
+    set_history(base, Ref<Node>::share(this), 0);
+    EnableGrad guard;
+    return as_strided(base, view_.shape, view_.strides, view_.offset);
   }
 
  private:
@@ -121,6 +133,10 @@ std::shared_ptr<WriteWatcher>& write_watcher() {
 constexpr const char* kModified = "is being modified inplace";
 
 }  // namespace
+
+Tensor view_of_changed_base(Node& slices, const Tensor& result) {
+  return static_cast<CopySlices&>(slices).view(result);
+}
 
 void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin) {
   TensorImpl* impl = view.impl();

@@ -65,7 +65,8 @@ const Tensor& reshaped_in_place(const Tensor& input, const Geometry& geometry) {
 /// Row-major over the first bytes of the storage, which grows if it must; new elements are
 /// uninitialised, as in PyTorch.
 constexpr auto resized = [](const Tensor& input, Ints size, std::optional<MemoryFormat>) -> Tensor {
-  check(!input.requires_grad(), "cannot resize variables that require grad");
+  check(!input.requires_grad() || input.impl()->inference,
+        "cannot resize variables that require grad");
   Geometry geometry(size);
   int64_t needed = input.storage_offset();
   bool overflow = __builtin_add_overflow(needed, count_elements(size), &needed) ||

@@ -1612,3 +1612,15 @@ def same_size_is_no_change():
         change()
         versions.append(x._version)
     return versions
+
+
+def second_derivative_through_a_change_of_a_view():
+    outputs = []
+    for change in (torch.relu_, torch.sigmoid_, torch.tanh_, torch.exp_):
+        a = torch.tensor([[0.5, -0.5], [1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+        b = a * 1
+        change(b.t()[1:])
+        (first,) = torch.autograd.grad((b**2).sum(), a, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), a)
+        outputs.append((first.detach(), second))
+    return outputs

@@ -18,6 +18,7 @@ __all__ = [
     "checkpoint_sequential",
     "check_backward_validity",
     "detach_variable",
+    "create_selective_checkpoint_contexts",
     "noop_context_fn",
     "set_checkpoint_early_stop",
     "set_checkpoint_debug_enabled",
@@ -68,6 +69,14 @@ def set_checkpoint_early_stop(enable: bool):
         yield
     finally:
         _early_stop = before
+
+
+def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mutation=False):
+    """Refused."""
+    raise NotImplementedError(
+        "create_selective_checkpoint_contexts is not available: operations are not dispatched through Python; give "
+        "checkpoint() the parts to compute again"
+    )
 
 
 class _RandomState:
