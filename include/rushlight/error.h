@@ -18,6 +18,7 @@ enum class ErrorKind {
   Attribute,
   Key,
   Assertion,
+  Buffer,
 };
 
 class Error : public std::runtime_error {

@@ -21,6 +21,7 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     float16,
     float32,
     float64,
+    from_dlpack,
     from_numpy,
     frombuffer,
     get_default_dtype,
@@ -45,6 +46,7 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     sparse_coo,
     strided,
     tensor,
+    to_dlpack,
     uint8,
 )
 

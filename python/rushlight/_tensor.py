@@ -70,6 +70,17 @@ def __deepcopy__(self, memo):
     return result
 
 
+def __copy__(self):
+    """Another tensor over the same elements."""
+    result = self.detach()
+    if type(self) is not Tensor:
+        result = Tensor._make_subclass(type(self), result)
+    result.requires_grad_(self.requires_grad)
+    if self.__dict__:
+        result.__dict__.update(self.__dict__)
+    return result
+
+
 def __format__(self, specification):
     if self.dim() == 0 and type(self) is Tensor:
         return self.item().__format__(specification)
@@ -116,11 +127,17 @@ def is_set_to(self, tensor):
     return same and self.dtype is tensor.dtype
 
 
+def _number(value):
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"must be real number, not {type(value).__name__}")
+    return value
+
+
 def apply_(self, callable):
     """Replaces each element by what `callable` gives for it: a loop in Python, for small tensors."""
     if self.requires_grad:
         raise RuntimeError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.")
-    values = [callable(value) for value in self.reshape(-1).tolist()]
+    values = [_number(callable(value)) for value in self.reshape(-1).tolist()]
     return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape)) if values else self
 
 
@@ -129,7 +146,7 @@ def map_(self, tensor, callable):
     if self.requires_grad or tensor.requires_grad:
         raise RuntimeError("Can't call map_() on Variable that requires grad. Use var.detach().map_() instead.")
     pairs = zip(self.reshape(-1).tolist(), tensor.expand(self.shape).reshape(-1).tolist(), strict=True)
-    values = [callable(*pair) for pair in pairs]
+    values = [_number(callable(*pair)) for pair in pairs]
     return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape)) if values else self
 
 
@@ -185,6 +202,18 @@ def is_shared(self):
     return False
 
 
+def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+    """A DLPack capsule, which other libraries make their array of."""
+    if stream not in (None, -1, 1):
+        raise TypeError("stream must be None on the CPU")
+    return _C.to_dlpack(self.clone() if copy else self)
+
+
+def __dlpack_device__(self):
+    """(kDLCPU, 0)"""
+    return 1, 0
+
+
 def __array_wrap__(self, array, context=None, return_scalar=False):
     if array.dtype == bool:
         array = array.astype("uint8")
@@ -193,6 +222,9 @@ def __array_wrap__(self, array, context=None, return_scalar=False):
 
 Tensor.__reduce_ex__ = __reduce_ex__
 Tensor.__deepcopy__ = __deepcopy__
+Tensor.__copy__ = __copy__
+Tensor.__dlpack__ = __dlpack__
+Tensor.__dlpack_device__ = __dlpack_device__
 Tensor.__format__ = __format__
 Tensor.__reversed__ = __reversed__
 Tensor.__dir__ = __dir__

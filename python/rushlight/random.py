@@ -1,6 +1,17 @@
 """The default stream of random numbers."""
 
+import copyreg
+
 from rushlight._C import Generator, Tensor, default_generator
+
+
+def _generator(state: Tensor) -> Generator:
+    generator = Generator()
+    generator.set_state(state)
+    return generator
+
+
+copyreg.pickle(Generator, lambda generator: (_generator, (generator.get_state(),)))
 
 
 def manual_seed(seed: int) -> Generator:

@@ -95,7 +95,8 @@ class Reduce {
 
  private:
   NdLoop make_loop(bool track, std::span<const int64_t> shape) {
-    check(shape.size() <= size_t(NdLoop::kMaxRank), "too many dims: ", shape.size());
+    check(shape.size() <= size_t(NdLoop::kMaxRank), "only tensors with up to ", NdLoop::kMaxRank,
+          " dims are supported; got ", shape.size());
     int64_t step = 1;
     int reduced_dims = 0;
     for (size_t d = shape.size(); d-- > 0;) {

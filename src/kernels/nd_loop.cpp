@@ -51,7 +51,8 @@ void merge_dims(NdLoop& loop) {
 
 NdLoop::NdLoop(std::span<const int64_t> shape, std::span<const Operand> list, bool sorted)
     : rank(0), operands(int(list.size())), count(1) {
-  check(shape.size() <= size_t(kMaxRank), "too many dims: ", shape.size(), "; at most ", kMaxRank);
+  check(shape.size() <= size_t(kMaxRank), "only tensors with up to ", kMaxRank,
+        " dims are supported; got ", shape.size());
   for (int o = 0; o < operands; ++o) data[o] = static_cast<char*>(list[size_t(o)].data);
   for (size_t d = shape.size(); d-- > 0;) {
     count *= shape[d];

@@ -449,6 +449,46 @@ constinit const Op op::logspace = {
     .forward = run<spaced>(),
 };
 
+constinit const Op op::logspace_Tensor_Tensor = {
+    .schema =
+        "logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10.0, *, "
+        "dtype? dtype=None, device? device=None) -> Tensor",
+    .doc = "logspace() between the numbers in zero-dim tensors.",
+    .examples = "logspace(tensor(0.0), tensor(1), 5)",
+    .variants = "function-only",
+    .forward = run([](const Tensor& start, const Tensor& end, int64_t steps, double base,
+                      OptionalDType dtype, OptionalDevice device) {
+      return spaced(bound(start, "logspace", "start"), bound(end, "logspace", "end"), steps, base,
+                    dtype, device);
+    }),
+};
+
+constinit const Op op::logspace_Tensor_Scalar = {
+    .schema =
+        "logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10.0, *, "
+        "dtype? dtype=None, device? device=None) -> Tensor",
+    .doc = "logspace() from the number in a zero-dim tensor.",
+    .examples = "logspace(tensor(0.0), 1, 5)",
+    .variants = "function-only",
+    .forward = run([](const Tensor& start, const Scalar& end, int64_t steps, double base,
+                      OptionalDType dtype, OptionalDevice device) {
+      return spaced(bound(start, "logspace", "start"), end, steps, base, dtype, device);
+    }),
+};
+
+constinit const Op op::logspace_Scalar_Tensor = {
+    .schema =
+        "logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10.0, *, "
+        "dtype? dtype=None, device? device=None) -> Tensor",
+    .doc = "logspace() to the number in a zero-dim tensor.",
+    .examples = "logspace(0, tensor(1.0), 5, base=2)",
+    .variants = "function-only",
+    .forward = run([](const Scalar& start, const Tensor& end, int64_t steps, double base,
+                      OptionalDType dtype, OptionalDevice device) {
+      return spaced(start, bound(end, "logspace", "end"), steps, base, dtype, device);
+    }),
+};
+
 constinit const Op op::eye = {
     .schema = "eye(int n, *, dtype? dtype=None, device? device=None) -> Tensor",
     .doc = "The n by n identity matrix.",

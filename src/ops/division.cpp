@@ -23,6 +23,13 @@ void divide_rounded(Call& call) {
   Kernel kernel = division_kernel(call.arguments[2]);
   DType dtype = promote_operands({call.arguments, 2});
   if (kernel == Kernel::Div && !is_floating(dtype)) dtype = default_dtype();
+  if (kernel == Kernel::TruncDivide &&
+      is_half(dtype)) {  // the quotient is rounded before it is cut
+    Tensor quotient =
+        Pointwise{Kernel::Div, dtype, dtype, call.destination}.run({call.arguments, 2});
+    call.results.tensors.push_back(quotient.trunc_());
+    return;
+  }
   call.results.tensors.push_back(
       Pointwise{kernel, dtype, dtype, call.destination}.run({call.arguments, 2}));
 }

@@ -138,6 +138,24 @@ Operand broadcast_operand(const Tensor& tensor, std::span<const int64_t> shape, 
 
 namespace {
 
+/// As in PyTorch, a number among half-precision tensors is rounded to their dtype, but not one that
+/// multiplies, divides or weighs.
+bool rounds_numbers(Kernel kernel, size_t operand) {
+  switch (kernel) {
+    case Kernel::Mul:
+    case Kernel::Div:
+    case Kernel::FloorDivide:
+    case Kernel::TruncDivide: return operand == 0;
+    case Kernel::Lerp: return false;
+    default: return true;
+  }
+}
+
+Scalar rounded_to(const Scalar& number, DType half) {
+  return half == DType::Float16 ? Scalar(double(float(number.to<Float16>())))
+                                : Scalar(double(float(number.to<BFloat16>())));
+}
+
 /// The operands of one run: shapes merged, numbers turned into elements.
 class Prepared {
  public:
@@ -182,6 +200,11 @@ class Prepared {
     }
   }
   void add_tensor(const Tensor& tensor) {
+    const TensorImpl* impl = tensor.impl();
+    bool is_number = is_half(pointwise_.compute) && impl->shape.empty() &&
+                     impl->dtype != pointwise_.compute && impl->device == DeviceType::Cpu;
+    if (is_number) [[unlikely]]
+      return add_number(tensor.item_scalar());
     Dims& strides = tensor_strides_[tensors_];
     sources_[tensors_++] = &tensor;
     entries_[++count_] = broadcast_operand(tensor, shape_, strides);
@@ -189,9 +212,12 @@ class Prepared {
   void add_number(const Scalar& number) {
     if (zeros_.size() != shape_.size()) zeros_ = Dims(shape_.size(), 0);
     void* slot = &numbers_[count_];
-    DType dtype = is_half(pointwise_.compute) ? DType::Float32 : pointwise_.compute;
+    bool half = is_half(pointwise_.compute);
+    DType dtype = half ? DType::Float32 : pointwise_.compute;
+    bool rounds = half && rounds_numbers(pointwise_.kernel, count_);
+    const Scalar& used = rounds ? rounded_to(number, pointwise_.compute) : number;
     dispatch(dtype, [&]<class T>(CppType<T>) {
-      T value = number.to<T>();
+      T value = used.to<T>();
       std::memcpy(slot, &value, sizeof value);
     });
     entries_[++count_] = {slot, dtype, zeros_.data()};
@@ -356,7 +382,9 @@ void pointwise_forward(Call& call, Kernel kernel, Result kind, size_t inputs) {
   if (wants_floating && !is_floating(compute)) compute = default_dtype();
   bool boolean = kind == Result::Boolean || kind == Result::FloatingBoolean;
   for (size_t i = 0; i < param_count; ++i) {
-    params[i] = to_param(numbers[i]);
+    bool rounds = is_half(compute) && (kernel == Kernel::Add || kernel == Kernel::Sub ||
+                                       kernel == Kernel::Rsub || kernel == Kernel::PowTo);
+    params[i] = to_param(rounds ? rounded_to(numbers[i], compute) : numbers[i]);
     if (!(numbers[i] == 1)) check_fits(numbers[i], compute);
   }
   Pointwise pointwise{kernel, compute, boolean ? DType::Bool : compute, call.destination};

@@ -306,8 +306,9 @@ bool gather_tensors(PyObject* const* arguments, size_t first, size_t& count, Bou
 bool gather_varargs(const Overload& overload, PyObject* const* arguments, size_t& count,
                     Bound& bound) {
   size_t first = size_t(overload.fixed_positional);
-  if (!overload.takes_varargs || count <= first) return false;
-  if (overload.op->info->varargs) return gather_tensors(arguments, first, count, bound);
+  bool tensors = overload.op->info->varargs;
+  if (!overload.takes_varargs || count < first || (count == first && !tensors)) return false;
+  if (tensors) return gather_tensors(arguments, first, count, bound);
   if (!all_integers(arguments + first, count - first)) return false;
   Dims list;
   for (size_t i = first; i < count; ++i)
@@ -460,14 +461,21 @@ PyObject* store_out(const Op& op, Results& results, PyObject* out) {
           "(): argument 'out' must be tuple of Tensors");
     const Tensor& target = tensor_of(item);
     check_can_cast(results.tensors[i].dtype(), target.dtype());
+    bool counts = op.info->tensor_parameters.empty() && results.tensors[i].dim() == 1;
+    if (counts && target.numel() == results.tensors[i].numel()) {
+      // What counts up, as arange does, fills a tensor of any shape.
+      target.copy_(results.tensors[i].reshape(target.shape()));
+      continue;
+    }
     if (!same(target.shape(), results.tensors[i].shape())) {
       if (target.numel() > 0) {
         warn("An output with one or more elements was resized since it had shape " +
              std::string(to_string(target.shape())) +
              ", which does not match the required output shape " +
              std::string(to_string(results.tensors[i].shape())) +
-             ". This behavior is deprecated, and in a future release outputs will not be resized "
-             "unless they have zero elements. You can explicitly reuse an out tensor t by resizing "
+             ". This behavior is deprecated, and in a future PyTorch release outputs will not be "
+             "resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+             "resizing "
              "it, inplace, to zero elements with t.resize_(0).");
       }
       TensorImpl* impl = target.impl();

@@ -274,7 +274,7 @@ class SequenceReader {
       int overflow = 0;
       if (PyLong_Check(item)) {
         PyLong_AsLongLongAndOverflow(item, &overflow);
-        bool floats = is_floating(dtype_of<T>);
+        bool floats = is_floating(dtype_of<T>) || dtype_of<T> == DType::Bool;
         check(!overflow || floats, ErrorKind::Value, "Overflow when unpacking long long");
         if (overflow) scalar = Scalar(PyLong_AsDouble(item));
         if (PyErr_Occurred()) throw PythonError();
@@ -519,7 +519,8 @@ PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject
 PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   return guarded([&]() -> PyObject* {
     Ints strides = tensor_of(self).strides();
-    if (count + (names ? PyTuple_GET_SIZE(names) : 0) == 0) {
+    Py_ssize_t given = count + (names ? PyTuple_GET_SIZE(names) : 0);
+    if (given == 0 || (given == 1 && args[0] == Py_None)) {
       Object tuple = checked(PyTuple_New(Py_ssize_t(strides.size())));
       for (size_t i = 0; i < strides.size(); ++i) {
         PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), PyLong_FromLongLong(strides[i]));
@@ -542,8 +543,35 @@ PyObject* data_ptr(const Tensor& tensor) {
   return PyLong_FromVoidPtr(tensor.numel() ? tensor.data() : nullptr);
 }
 
-PyObject* is_contiguous(PyObject* self, PyObject*, PyObject*) {
-  return PyBool_FromLong(tensor_of(self).is_contiguous());
+/// Whether the elements lie in the order of NHWC, without gaps.
+bool is_channels_last(const Tensor& tensor) {
+  if (tensor.dim() != 4) return false;
+  int64_t expected = 1;
+  for (int64_t dim : {1, 3, 2, 0}) {
+    if (tensor.size(dim) == 1) continue;
+    if (tensor.stride(dim) != expected) return false;
+    expected *= tensor.size(dim);
+  }
+  return true;
+}
+
+PyObject* is_contiguous(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    static const char* names[] = {"memory_format", nullptr};
+    PyObject* given = nullptr;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:is_contiguous", const_cast<char**>(names),
+                                     &given)) {
+      return nullptr;
+    }
+    MemoryFormat format = MemoryFormat::Contiguous;
+    check(!given || to_memory_format(given, format), ErrorKind::Type,
+          "is_contiguous(): argument 'memory_format' must be torch.memory_format, not ",
+          given ? Py_TYPE(given)->tp_name : "");
+    const Tensor& tensor = tensor_of(self);
+    bool is =
+        format == MemoryFormat::ChannelsLast ? is_channels_last(tensor) : tensor.is_contiguous();
+    return PyBool_FromLong(is);
+  });
 }
 
 PyObject* set_requires_grad(PyObject* self, PyObject* args, PyObject* kwargs) {

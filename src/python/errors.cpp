@@ -38,6 +38,7 @@ PyObject* class_of(ErrorKind kind) {
     case ErrorKind::Attribute: return PyExc_AttributeError;
     case ErrorKind::Key: return PyExc_KeyError;
     case ErrorKind::Assertion: return PyExc_AssertionError;
+    case ErrorKind::Buffer: return PyExc_BufferError;
   }
   return PyExc_RuntimeError;
 }

@@ -33,6 +33,7 @@ NB_MODULE(_C, m) {
   add_nodes(module);
   add_operations(module);
   add_data(module);
+  add_dlpack(module);
   add_autograd(module);
   add_hooks(module);
   add_saved_tensors(module);

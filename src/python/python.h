@@ -172,6 +172,7 @@ void add_tensor(PyObject* module);
 void add_operations(PyObject* module);
 void add_nodes(PyObject* module);
 void add_data(PyObject* module);
+void add_dlpack(PyObject* module);
 void add_autograd(PyObject* module);
 void add_print(PyObject* module);
 void add_random(PyObject* module);

@@ -100,7 +100,20 @@ PyObject* device_compare(PyObject* a, PyObject* b, int operation) {
 PyObject* device_reduce(PyObject* self, PyObject*) {
   return Py_BuildValue("O(s)", g_device_type, to_string(device_in(self)).c_str());
 }
-PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
+/// `with torch.device("cpu"):` is where tensors are made anyway.
+PyObject* device_enter(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    check(device_in(self).type == DeviceType::Cpu, ErrorKind::NotImplemented,
+          "the default device is always the CPU; pass device= where it differs");
+    return Py_NewRef(self);
+  });
+}
+PyObject* device_exit(PyObject*, PyObject*) { return Py_NewRef(Py_None); }
+
+PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr},
+                                {"__enter__", device_enter, METH_NOARGS, nullptr},
+                                {"__exit__", device_exit, METH_VARARGS, nullptr},
+                                {}};
 PyGetSetDef device_attributes[] = {{"type",
                                     [](PyObject* self, void*) {
                                       return text(to_string(Device{device_in(self).type, -1}));

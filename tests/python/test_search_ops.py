@@ -58,6 +58,13 @@ EXPRESSIONS = [
     "linspace(0, 1, 3, out=zeros(3, dtype=int64))",
     "eye(2, out=zeros(2, 2, dtype=uint8))",
     "eye(2.5)",
+    "arange(4, out=zeros(2, 3)[:, 1:])",
+    "linspace(0, 3, 4, out=zeros(2, 2))",
+    "logspace(tensor(0.0), tensor(2), 3)",
+    "logspace(tensor([0.0]), 2, 3)",
+    "meshgrid()",
+    "block_diag()",
+    "tensor([0, 2**70], dtype=bool)",
     "amax(ones(2, 2), dim=None)",
     "roll(tensor([1, 2, 3]), 1, None)",
     "cat([empty(0), empty(0)], 1)",
@@ -118,3 +125,21 @@ def test_out_that_must_grow_warns():
 def test_old_signatures_warn():
     with pytest.warns(UserWarning, match="deprecated"):
         rushlight.addcmul(rushlight.ones(2), 2, rushlight.ones(2), rushlight.ones(2))
+
+
+# What PyTorch does to a number among half-precision tensors, to the last bit.
+WITH_A_NUMBER = ["x + 3.3", "3.3 - x", "x * 3.3", "x / 3.3", "x % 3.3", "x ** 3.3", "x == 0.1", "x < 0.1", "x // 0.7"]
+WITH_A_NUMBER += ["torch.fmod(x, 0.3)", "torch.atan2(x, torch.tensor(0.1, dtype=torch.float64))"]
+WITH_A_NUMBER += ["torch.div(x, y, rounding_mode='trunc')"]
+
+
+@pytest.mark.parametrize("text", WITH_A_NUMBER)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_numbers_among_half_precision_tensors(torch, text, dtype):
+    results = []
+    for library in (rushlight, torch):
+        library.manual_seed(5)
+        x, y = (library.randn(1024).to(getattr(library, dtype)) for _ in range(2))
+        x[:8] = 0.1
+        results.append(eval(text, {"torch": library, "x": x, "y": y}).double().tolist())
+    assert all(a == b or (a != a and b != b) for a, b in zip(*results))

@@ -75,3 +75,68 @@ def test_in_place_forms_of_composed_operations_write():
     target = torch.zeros(2, 3)
     assert target.scatter_reduce_(0, index, source, "sum") is target
     assert target.tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+def test_a_copy_shares_its_elements_and_a_deepcopy_does_not():
+    tensor = torch.tensor([1.0, 2.0], requires_grad=True)
+    tensor.label = "mine"
+    shallow, deep = copy.copy(tensor), copy.deepcopy(tensor)
+    with torch.no_grad():
+        tensor.fill_(5)
+    assert shallow.tolist() == [5, 5] and shallow.requires_grad and shallow.label == "mine"
+    assert deep.tolist() == [1, 2]
+
+
+def test_generators_are_pickled_with_their_state():
+    generator = torch.Generator().manual_seed(3)
+    torch.rand(5, generator=generator)
+    again = pickle.loads(pickle.dumps(generator))
+    assert torch.equal(torch.rand(4, generator=again), torch.rand(4, generator=generator))
+
+
+def test_dlpack_shares_with_numpy_both_ways():
+    numpy = pytest.importorskip("numpy")
+    tensor = torch.arange(6.0).reshape(2, 3)
+    array = numpy.from_dlpack(tensor[:, ::2])
+    tensor[0, 2] = 9
+    assert array.tolist() == [[0, 9], [3, 5]]
+    array = numpy.arange(4, dtype=numpy.int16)
+    back = torch.from_dlpack(array[1:])
+    array[1] = 7
+    assert back.dtype is torch.int16 and back.tolist() == [7, 2, 3]
+    for dtype in ("uint8", "bool", "float64", "int64"):
+        assert str(torch.from_dlpack(numpy.ones(2, dtype=dtype)).dtype) == f"torch.{dtype}"
+
+
+def test_dlpack_capsules_are_used_once_and_let_go_of_their_tensor():
+    tensor = torch.ones(3)
+    reference = weakref.ref(tensor)
+    capsule = torch.to_dlpack(tensor)
+    other = torch.from_dlpack(capsule)
+    with pytest.raises(RuntimeError, match="can be consumed only once"):
+        torch.from_dlpack(capsule)
+    assert other.data_ptr() == tensor.data_ptr()
+    torch.to_dlpack(tensor)  # never used
+    del tensor, other, capsule
+    assert reference() is None
+    with pytest.raises(BufferError, match="Can't export tensors that require gradient"):
+        torch.ones(2, requires_grad=True).__dlpack__()
+    with pytest.raises(RuntimeError, match="invalid capsule"):
+        torch.from_dlpack(3)
+    assert torch.ones(2).__dlpack_device__() == (1, 0)
+
+
+def test_the_cpu_is_a_context():
+    with torch.device("cpu"):
+        assert torch.ones(1).device.type == "cpu"
+    with pytest.raises(NotImplementedError):
+        torch.device("meta").__enter__()
+
+
+def test_is_contiguous_in_another_memory_format():
+    tensor = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    assert tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+    assert torch.ones(2, 1, 3, 3).is_contiguous(memory_format=torch.channels_last)
+    assert not torch.ones(2, 2).is_contiguous(memory_format=torch.channels_last)
+    with pytest.raises(TypeError, match="must be torch.memory_format"):
+        tensor.is_contiguous(memory_format=1)
