@@ -325,7 +325,10 @@ def layers_of(layers, file):
         + (" as Module" if "(Module)" in classes else "")
         + "\n\n"
         + classes
-        + "".join(layer_class(each, bases.get(each.name, base)) for each in layers)
+        + "".join(
+            layer_class(each, f"_{each.name}" if f"class _{each.name}(" in classes else bases.get(each.name, base))
+            for each in layers
+        )
     )
 
 

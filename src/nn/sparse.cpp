@@ -1,4 +1,4 @@
-// Embedding.
+// Tables of vectors: Embedding and EmbeddingBag.
 
 #include <rushlight/nn/init.h>
 #include <rushlight/operators.h>
@@ -7,6 +7,25 @@
 #include "nn/layer_table.h"
 
 namespace rushlight::nn {
+
+namespace {
+
+/// A negative `padding_idx` counts from the end.
+void wrap_padding(Layer& layer) {
+  if (layer.is_none("padding_idx")) return;
+  int64_t count = layer.integer("num_embeddings"), padding = layer.integer("padding_idx");
+  check(padding < count && padding >= -count, ErrorKind::Assertion,
+        "Padding_idx must be within num_embeddings");
+  layer.set("padding_idx", Value(padding < 0 ? padding + count : padding));
+}
+
+void reset_table(Layer& layer) {
+  init::normal_(layer.tensor("weight"));
+  if (layer.is_none("padding_idx")) return;
+  init::zeros_(layer.tensor("weight").detach().select(0, layer.integer("padding_idx")));
+}
+
+}  // namespace
 
 constinit const LayerEntry layer::Embedding = {
     .schema =
@@ -25,26 +44,18 @@ constinit const LayerEntry layer::Embedding = {
     .build =
         [](Layer& layer, const Arguments& arguments) {
           int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
-          if (!layer.is_none("padding_idx")) {
-            int64_t padding = layer.integer("padding_idx");
-            check(padding < count && padding >= -count, ErrorKind::Assertion,
-                  "Padding_idx must be within num_embeddings");
-            layer.set("padding_idx", Value(padding < 0 ? padding + count : padding));
-          }
+          wrap_padding(layer);
           const Tensor& given = arguments["_weight"].tensor_or_undefined();
           check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
                 "Shape of weight does not match num_embeddings and embedding_dim");
-          layer.add_parameter("weight",
-                              given.defined() ? given.detach() : arguments.empty({count, size}));
+          Tensor weight = given.defined() ? given.detach() : arguments.empty({count, size});
+          if (arguments["_freeze"].as<bool>())
+            layer.register_parameter("weight", weight);
+          else
+            layer.add_parameter("weight", weight);
           arguments.initialised = given.defined();
-          if (arguments["_freeze"].as<bool>()) layer.tensor("weight").requires_grad_(false);
         },
-    .reset =
-        [](Layer& layer) {
-          init::normal_(layer.tensor("weight"));
-          if (layer.is_none("padding_idx")) return;
-          init::zeros_(layer.tensor("weight").detach().select(0, layer.integer("padding_idx")));
-        },
+    .reset = reset_table,
     .forward =
         [](Layer& layer, Tensors x) {
           std::optional<int64_t> padding;
@@ -53,6 +64,46 @@ constinit const LayerEntry layer::Embedding = {
           if (!layer.is_none("max_norm")) max_norm = layer.real("max_norm");
           return embedding(x[0], layer.tensor("weight"), padding, max_norm, layer.real("norm_type"),
                            layer.flag("scale_grad_by_freq"), layer.flag("sparse"));
+        },
+};
+
+constinit const LayerEntry layer::EmbeddingBag = {
+    .schema =
+        "EmbeddingBag(int num_embeddings, int embedding_dim, Scalar? max_norm=None, "
+        "Scalar norm_type=2.0, bool scale_grad_by_freq=False, str mode='mean', "
+        "bool sparse=False, Tensor? _weight=None, bool include_last_offset=False, "
+        "int? padding_idx=None, device? device=None, dtype? dtype=None) -> ()",
+    .doc = "The sum, mean or maximum of the trained vectors of each bag of numbers.",
+    .file = "sparse",
+    .inputs = "Tensor input, Tensor? offsets=None, Tensor? per_sample_weights=None",
+    .repr =
+        "{num_embeddings}, {embedding_dim}[, max_norm={max_norm}][, norm_type={norm_type}]"
+        "[, scale_grad_by_freq={scale_grad_by_freq}], mode={mode}[, padding_idx={padding_idx}]",
+    .tensors = "weight",
+    .hidden = "_weight",
+    .build =
+        [](Layer& layer, const Arguments& arguments) {
+          int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
+          wrap_padding(layer);
+          const Tensor& given = arguments["_weight"].tensor_or_undefined();
+          check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
+                "Shape of weight does not match num_embeddings and embedding_dim");
+          layer.add_parameter("weight",
+                              given.defined() ? given.detach() : arguments.empty({count, size}));
+          arguments.initialised = given.defined();
+        },
+    .reset = reset_table,
+    .forward =
+        [](Layer& layer, Tensors x) {
+          std::optional<int64_t> padding;
+          if (!layer.is_none("padding_idx")) padding = layer.integer("padding_idx");
+          std::optional<double> max_norm;
+          if (!layer.is_none("max_norm")) max_norm = layer.real("max_norm");
+          auto given = [&](size_t i) { return x.size() > i ? x[i] : Tensor(); };
+          return embedding_bag(x[0], layer.tensor("weight"), given(1), max_norm,
+                               layer.real("norm_type"), layer.flag("scale_grad_by_freq"),
+                               layer.text("mode"), layer.flag("sparse"), given(2),
+                               layer.flag("include_last_offset"), padding);
         },
 };
 

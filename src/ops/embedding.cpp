@@ -2,9 +2,11 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/embedding.h"
 #include "ops/op.h"
 
 #include <cstring>
+#include <set>
 
 namespace rushlight {
 
@@ -75,6 +77,28 @@ Tensor sum_rows(const Tensor& grad, const Tensor& indices, int64_t rows, int64_t
 
 }  // namespace
 
+void renormalise_rows(const Tensor& weight, const Tensor& indices, double max_norm,
+                      double norm_type) {
+  autograd::NoGrad guard;
+  if (weight.impl()->device == DeviceType::Meta) return;
+  check_indices(indices);
+  std::set<int64_t> named;
+  for_each_row(indices, weight.size(0), [&](int64_t, int64_t row) { named.insert(row); });
+  Tensor table = weight.detach();
+  for (int64_t row : named) {
+    Tensor values = table.select(0, row);
+    double norm = rushlight::linalg_vector_norm(values, norm_type).item<double>();
+    if (norm > max_norm) values.mul_(Scalar(max_norm / (norm + 1e-7)));
+  }
+}
+
+int64_t padding_row(std::optional<int64_t> padding, int64_t rows) {
+  if (!padding) return -1;
+  check(*padding < rows && *padding >= -rows, ErrorKind::Assertion,
+        "Padding_idx must be within num_embeddings");
+  return *padding < 0 ? *padding + rows : *padding;
+}
+
 constinit const Op op::_embedding = {
     .schema =
         "_embedding(Tensor weight, Tensor indices, int padding_idx, bool scale_grad_by_freq) -> "
@@ -123,28 +147,25 @@ constinit const Op op::embedding = {
     .schema =
         "embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, "
         "float norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
-    .doc = "The rows of `weight` that `input` names; row `padding_idx` gets no gradient.",
+    .doc =
+        "The rows of `weight` that `input` names; row `padding_idx` gets no gradient. With "
+        "`max_norm`, rows above that norm of order `norm_type` are first scaled down to it, in "
+        "`weight` itself.",
     .examples =
         "F.embedding(tensor([[0, 2], [1, 2]]), randn(4, 3))\n"
         "F.embedding(tensor([0, 2, 1]), randn(4, 3), padding_idx=-2)\n"
-        "F.embedding(tensor([0, 2, 0]), randn(4, 3), scale_grad_by_freq=True)",
+        "F.embedding(tensor([0, 2, 0]), randn(4, 3), scale_grad_by_freq=True)\n"
+        "F.embedding(tensor([0, 2, 0]), randn(4, 3), max_norm=0.5, norm_type=3.0)",
     .variants = "nn",
-    .compose =
-        run([](const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx,
-               std::optional<double> max_norm, double, bool scale_grad_by_freq, bool sparse) {
-          check(!max_norm, ErrorKind::NotImplemented,
-                "embedding: max_norm is not supported; renormalise the weight after each step");
-          check(!sparse, ErrorKind::NotImplemented,
-                "embedding: sparse gradients are not supported; leave sparse=False");
-          int64_t padding = padding_idx.value_or(-1);
-          if (padding_idx) {
-            int64_t rows = weight.size(0);
-            check(padding < rows && padding >= -rows, ErrorKind::Assertion,
-                  "Padding_idx must be within num_embeddings");
-            if (padding < 0) padding += rows;
-          }
-          return rushlight::_embedding(weight, input, padding, scale_grad_by_freq);
-        }),
+    .compose = run([](const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx,
+                      std::optional<double> max_norm, double norm_type, bool scale_grad_by_freq,
+                      bool sparse) {
+      check(!sparse, ErrorKind::NotImplemented,
+            "embedding: sparse gradients are not supported; leave sparse=False");
+      int64_t padding = padding_idx ? padding_row(padding_idx, weight.size(0)) : -1;
+      if (max_norm) renormalise_rows(weight, input, *max_norm, norm_type);
+      return rushlight::_embedding(weight, input, padding, scale_grad_by_freq);
+    }),
 };
 
 }  // namespace rushlight

@@ -201,7 +201,9 @@ void assign(const Tensor& target, const TensorOrScalar& value) {
     return;
   }
   const Tensor& source = value.tensor();
-  if (same(source.shape(), target.shape()) || source.dim() == 0)
+  // An element of the target itself is read before it is written, each time.
+  bool own_element = source.dim() == 0 && source.impl()->storage == target.impl()->storage;
+  if (same(source.shape(), target.shape()) || (source.dim() == 0 && !own_element))
     target.copy_(source);
   else
     target.copy_(without_leading_ones(source).expand(target.shape()));

@@ -223,11 +223,12 @@ Tensor class_weights(const Tensor& weight, int64_t dims, int64_t class_dim) {
 }
 
 Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
-                                 LossReduction reduction, double smoothing) {
+                                 LossReduction reduction, int64_t ignore_index, double smoothing) {
   int64_t class_dim = input.dim() == 1 ? 0 : 1;
   check(is_floating(target.dtype()),
         "Expected floating point type for target with class probabilities, got ",
         info(target.dtype()).spoken);
+  check(ignore_index < 0, "ignore_index is not supported for floating point target");
   int64_t classes = input.size(class_dim);
   check(!weight.defined() || (weight.dim() == 1 && weight.numel() == classes),
         "cross_entropy: weight tensor should be defined either for all ", classes,
@@ -361,7 +362,7 @@ constinit const Op op::cross_entropy = {
       check(smoothing >= 0 && smoothing <= 1,
             "label_smoothing must be between 0.0 and 1.0. Got: ", Scalar(smoothing));
       if (same(input.shape(), target.shape()))
-        return probability_cross_entropy(input, target, weight, chosen, smoothing);
+        return probability_cross_entropy(input, target, weight, chosen, ignore_index, smoothing);
       check(input.dim() > 0, ErrorKind::Value, "Expected 1 or more dimensions (got 0)");
       if (smoothing > 0)
         return smoothed_cross_entropy(input, target, weight, chosen, ignore_index, smoothing);

@@ -223,10 +223,10 @@ constinit const Op op::cosine_similarity = {
     .variants = "function-only, also-nn",
     .compose = run([](const Tensor& first, const Tensor& second, int64_t dim, double eps) {
       Dims shape = broadcast_shapes(first.shape(), second.shape());
-      Tensor a = first.expand(shape), b = second.expand(shape);
-      check(is_floating(a.dtype()) && is_floating(b.dtype()),
-            "expected common dtype to be floating point, yet common dtype is ",
-            info(promote(a.dtype(), b.dtype())).spoken);
+      DType common = promote(first.dtype(), second.dtype());
+      check(is_floating(common), "expected common dtype to be floating point, yet common dtype is ",
+            info(common).spoken);
+      Tensor a = first.to(common).expand(shape), b = second.to(common).expand(shape);
       auto unit = [&](const Tensor& x) {
         return x / rushlight::linalg_vector_norm(x, 2, Ints{dim}, true).clamp_min(Scalar(eps));
       };

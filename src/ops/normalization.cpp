@@ -50,6 +50,12 @@ void check_layer_norm(const Tensor& input, Ints shape, const Tensor& weight, con
         "\"LayerNormKernelImpl\" not implemented for '", info(input.dtype()).spoken, "'");
 }
 
+/// As Python writes a float: "-1.0".
+std::string real_text(double value) {
+  std::string text = to_string(Scalar(value));
+  return text.find_first_of(".en") == text.npos ? text + ".0" : text;
+}
+
 void check_channels(const Tensor& values, int64_t channels, const char* name) {
   check(!values.defined() || values.numel() == channels, name, " should contain ", channels,
         " elements not ", values.defined() ? values.numel() : 0);
@@ -177,6 +183,8 @@ constinit const Op op::batch_norm = {
       refuse_grad(running_mean, "running_mean", "native_batch_norm");
       refuse_grad(running_var, "running_var", "native_batch_norm");
       if (training) {
+        check(eps > 0, ErrorKind::Value,
+              "batch_norm eps must be positive during training, but got ", real_text(eps));
         check(input.numel() != channels, ErrorKind::Value,
               "Expected more than 1 value per channel when training, got input size torch.Size(",
               to_string(input.shape()), ")");

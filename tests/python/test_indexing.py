@@ -63,6 +63,10 @@ x[...]=5
 x[None]=torch.arange(4.)
 x[1:,0]=torch.arange(2).double()
 s[0]=1
+x[0]=x[0][1]
+x[:]=x[0]
+x[1:]=x[:-1]
+x[:,0]=x[0,0]
 s[...]=3
 x[torch.tensor(0)]=7
 x[1.5]

@@ -209,6 +209,16 @@ CASES = {
         n.load_state_dict({"weight": torch.ones(2), "bias": torch.ones(2), "running_mean": torch.ones(2)})
         [[base.__name__ for base in c.__mro__[:3]] for c in (nn.BatchNorm1d, nn.Dropout, nn.BCELoss, nn.L1Loss, nn.ReLU6)]
     """,
+    "embeddings that are there": """
+        w = torch.arange(6.0).reshape(3, 2)
+        e = nn.Embedding.from_pretrained(w, padding_idx=1); e, e.weight, e(torch.tensor([0, 1]))
+        nn.Embedding.from_pretrained(w, freeze=False).weight
+        nn.Embedding.from_pretrained(w.int())(torch.tensor([2]))
+        b = nn.EmbeddingBag.from_pretrained(w, mode="sum"); b, b.weight, b(torch.tensor([[0, 1]]))
+        b(torch.tensor([0, 1, 1]), torch.tensor([0, 2]), torch.tensor([0.5, 1.0, 2.0]))
+        nn.Embedding.from_pretrained(w[0])
+        [base.__name__ for base in nn.Embedding.__mro__[:2]]
+    """,
     "lazy layers": """
         s = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyBatchNorm1d(), nn.LazyLinear(2, bias=False))
         s, s.state_dict()

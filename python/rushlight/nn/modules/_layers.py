@@ -1,7 +1,7 @@
 """The classes of the layers, made when they are first asked for from what the C++ layer table tells.
 
 A layer's file may name what its layers derive from, a class of the file or another layer: _BASE, and _BASES for single
-layers.
+layers. A class _Name in the file gives the layer Name its members.
 """
 
 import importlib
@@ -39,6 +39,9 @@ def layer(name) -> Any:
         if resets:
             members["reset_parameters"] = _reset_parameters
         home = importlib.import_module("rushlight.nn.modules." + file)
+        own = getattr(home, "_" + name, None)
+        if own is not None:
+            members.update({key: value for key, value in vars(own).items() if key[:2] != "__"})
         base = getattr(home, "_BASES", {}).get(name, getattr(home, "_BASE", "Module"))
         base = layer(base) if base in FILES else getattr(home, base, Module)
         _made[name] = _C._register_layer(type(name, (base,), members), name)
