@@ -158,7 +158,8 @@ Ref<Node> accumulator(const Tensor& leaf);
 /// Makes `tensor` result number `output` of `node`.
 void set_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output);
 
-// Hooks (hooks.cpp). `register_hook(x, [](const Tensor& gradient) { return gradient * 2; })`.
+// Hooks (hooks.cpp). `register_hook(x, [](const Tensor& gradient) { return gradient * 2; })`; such
+// a function is not called where no gradient arrived.
 
 /// Removes the hook it was returned for; letting go of it does not.
 class RemovableHandle {
@@ -185,6 +186,7 @@ RemovableHandle register_hook(const Tensor& tensor, F function) {
   struct Made : TensorHook {
     explicit Made(F function) : function(std::move(function)) {}
     Tensor run(const Tensor& gradient) override {
+      if (!gradient.defined()) return gradient;
       if constexpr (std::is_void_v<std::invoke_result_t<F, const Tensor&>>) {
         function(gradient);
         return Tensor();

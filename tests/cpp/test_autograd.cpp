@@ -94,6 +94,49 @@ TEST(Autograd, HooksOfTensors) {
   EXPECT_EQ(leaves, 1);
 }
 
+TEST(Autograd, HooksOfTensorsThatGetNoGradient) {
+  Tensor x = leaf({1, 2});
+  std::vector<Tensor> parts = x.unbind();
+  int calls = 0;
+  autograd::register_hook(parts[0], [&](const Tensor& gradient) {
+    ++calls;
+    return gradient * 2;
+  });
+  parts[1].backward();
+  EXPECT_EQ(calls, 0);
+  parts[0].backward();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(values(x.grad()), (List{2, 1}));
+}
+
+TEST(Autograd, SecondDerivativesThroughAChangeOfAView) {
+  Tensor x = leaf({1, 2, 3});
+  Tensor y = x * 1;
+  y.narrow(0, 1, 2).exp_();
+  Tensor first = autograd::grad({y.pow(2).sum()}, {x}, {}, {}, true)[0];
+  Tensor second = autograd::grad({first.sum()}, {x})[0];
+  Tensor expected = (x.detach() * 2).exp() * 4;
+  EXPECT_EQ(values(second)[0], 2);
+  EXPECT_NEAR(values(second)[2], values(expected)[2], 1e-2);
+}
+
+TEST(Autograd, CallbacksAtTheEndOfAPass) {
+  struct Count : autograd::Callback {
+    explicit Count(int& count) : count(count) {}
+    void run() override { ++count; }
+    int& count;
+  };
+  Tensor x = leaf({1, 2});
+  int count = 0;
+  autograd::register_hook(x, [&](const Tensor&) {
+    autograd::queue_callback(std::make_unique<Count>(count));
+    EXPECT_EQ(count, 0);
+  });
+  (x * 2).sum().backward();
+  EXPECT_EQ(count, 1);
+  EXPECT_THROW(autograd::queue_callback(std::make_unique<Count>(count)), Error);
+}
+
 TEST(Autograd, HooksOfNodes) {
   Tensor x = leaf({1, 2});
   Tensor y = x * 3;
