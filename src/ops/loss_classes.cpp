@@ -37,7 +37,10 @@ void check_multi_margin(const Tensor& input, const Tensor& target, int64_t p,
   check(target.dtype() == DType::Int64, "expected scalar type Long but found ",
         info(target.dtype()).spoken);
   int64_t classes = input.dim() == 0 ? 1 : input.shape().back();
-  check(!weight.defined() || (weight.dim() <= 1 && weight.numel() == classes),
+  check(!weight.defined() || weight.dim() == 1, ErrorKind::Value,
+        "weight must be one-dimensional; got the shape ",
+        to_string(weight.defined() ? weight.shape() : Ints()));
+  check(!weight.defined() || weight.numel() == classes,
         "inconsistent weight size, expected ", classes, " but got ",
         to_string(weight.defined() ? weight.shape() : Ints()));
   check(is_floating(input.dtype()), ErrorKind::NotImplemented,

@@ -69,11 +69,11 @@ Tensor norm_gradient(Tensor grad, const Tensor& x, Tensor norm, double p, Ints d
 
 void check_matrix_dims(const Tensor& input, Ints dim) {
   check(dim.size() == 2, "linalg.matrix_norm: dim must be a 2-tuple. Got ", to_string(dim));
+  check(input.dim() >= 2,
+        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.");
   int64_t rows = wrap_dim(dim[0], input.dim()), columns = wrap_dim(dim[1], input.dim());
   check(rows != columns, "linalg.matrix_norm: dims must be different. Got (", dim[0], ", ", dim[1],
         ")");
-  check(input.dim() >= 2,
-        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.");
   check(is_floating(input.dtype()),
         "linalg.matrix_norm: Expected a floating point or complex tensor as input. Got ",
         info(input.dtype()).spoken);

@@ -407,6 +407,14 @@ constinit const Op op::index_reduce = {
             ") and source (", info(source.dtype()).spoken, ") must have the same scalar type");
       check(index.dim() <= 1, ErrorKind::Index,
             "index_reduce_(): Index is supposed to be a vector, but got dim: ", index.dim());
+      check(source.dim() == 0 || along < source.dim(), "index_reduce_(): Indexing dim ", along,
+            " is out of bounds of the source tensor with dim ", source.dim());
+      Dims expected(input.shape());
+      if (source.dim() > 0) expected[size_t(along)] = source.size(along);
+      check(source.dim() == 0 || same(expected, source.shape()),
+            "source tensor shape must match self tensor shape, excluding the specified dimension. "
+            "Got self.shape = ",
+            to_string(input.shape()), " source.shape = ", to_string(source.shape()));
       int64_t count = source.dim() == 0 ? 1 : source.size(along);
       check(index.numel() == count, "index_reduce_(): Number of indices (", index.numel(),
             ") should be equal to source.size(dim): (", count, "), for dim: ", along);
