@@ -40,9 +40,8 @@ void check_multi_margin(const Tensor& input, const Tensor& target, int64_t p,
   check(!weight.defined() || weight.dim() == 1, ErrorKind::Value,
         "weight must be one-dimensional; got the shape ",
         to_string(weight.defined() ? weight.shape() : Ints()));
-  check(!weight.defined() || weight.numel() == classes,
-        "inconsistent weight size, expected ", classes, " but got ",
-        to_string(weight.defined() ? weight.shape() : Ints()));
+  check(!weight.defined() || weight.numel() == classes, "inconsistent weight size, expected ",
+        classes, " but got ", to_string(weight.defined() ? weight.shape() : Ints()));
   check(is_floating(input.dtype()), ErrorKind::NotImplemented,
         "\"multi_margin_loss\" not implemented for '", info(input.dtype()).spoken, "'");
   if (target.numel() == 0 || target.impl()->device == DeviceType::Meta) return;
