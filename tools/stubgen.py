@@ -281,7 +281,9 @@ def linear_algebra(functions):
 def special_functions(functions):
     chosen = Callables()
     tree = ast.parse((PACKAGE / "special.py").read_text())
-    names = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "_OTHER_NAMES")
+    names = next(
+        n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "_OTHER_NAMES"
+    )
     chosen.forms = {name: functions.forms[operation] for name, operation in ast.literal_eval(names).items()}
     prefix = "special_"
     chosen.forms |= {n.removeprefix(prefix): f for n, f in functions.forms.items() if n.startswith(prefix)}

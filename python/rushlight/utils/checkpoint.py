@@ -173,7 +173,7 @@ class _Frame:
             raise CheckpointError(_UNPACKED_TWICE)
         return again.pop(number)
 
-    def compute_again(self) -> None:
+    def compute_again(self) -> dict:
         again: list = []
 
         def pack(tensor):
