@@ -102,12 +102,14 @@ Module::~Module() = default;
 Module::Module(Module&& other) noexcept
     : parameters_(std::move(other.parameters_)),
       buffers_(std::move(other.buffers_)),
+      plain_(std::move(other.plain_)),
       modules_(std::move(other.modules_)),
       training_(other.training_) {}
 
 Module& Module::operator=(Module&& other) noexcept {
   parameters_ = std::move(other.parameters_);
   buffers_ = std::move(other.buffers_);
+  plain_ = std::move(other.plain_);
   modules_ = std::move(other.modules_);
   training_ = other.training_;
   return *this;
@@ -201,7 +203,13 @@ void Module::add_module(std::string name, Ref<Module> module) {
 const Tensor& Module::tensor(std::string_view name) const {
   if (const TensorSlot* slot = find(parameters_, name)) return slot->value;
   if (const TensorSlot* slot = find(buffers_, name)) return slot->value;
+  if (const TensorSlot* slot = find(plain_, name)) return slot->value;
   fail(ErrorKind::Attribute, "'", class_name(), "' object has no attribute '", name, "'");
+}
+
+void Module::set_plain_tensor(std::string_view name, const Tensor& tensor) {
+  std::erase_if(plain_, [&](const TensorSlot& slot) { return slot.name == name; });
+  if (tensor.defined()) plain_.push_back({std::string(name), tensor});
 }
 
 // -- Walks

@@ -44,6 +44,7 @@ void forget(PyObject* self, PyObject* name, Table except) {
   if (object->dict && PyDict_Contains(object->dict, name) == 1)
     checked(PyDict_DelItem(object->dict, name));
   std::string_view text = text_of(name);
+  object->layer->set_plain_tensor(text, Tensor());
   if (except != Table::Parameters) remove_slot(object->layer->parameter_slots(), text);
   if (except != Table::Buffers) remove_slot(object->layer->buffer_slots(), text);
   if (except != Table::Modules) remove_slot(object->layer->module_slots(), text);
@@ -160,10 +161,14 @@ int set_module_attribute(PyObject* self, PyObject* name, PyObject* value) {
       [&] {
         if (!value) {
           if (remove(layer_of(self), text_of(name))) return 0;
+          layer_of(self).set_plain_tensor(text_of(name), Tensor());
           return PyObject_GenericSetAttr(self, name, nullptr);
         }
         if (assign(self, name, value)) return 0;
         if (text_of(name) == "forward") layer_of(self).set_overridden(true);
+        if (layer_of(self).entry())  // whose forward in C++ may ask for it
+          layer_of(self).set_plain_tensor(text_of(name),
+                                          is_tensor(value) ? tensor_of(value) : Tensor());
         const nn::Setting* setting = layer_of(self).find_setting(text_of(name));
         if (setting) {
           set_setting(layer_of(self), *setting, value);
@@ -273,6 +278,24 @@ PyObject* delete_entry(PyObject* self, PyObject* const* args, Py_ssize_t) {
     if (found) return Py_NewRef(Py_None);
     PyErr_SetObject(PyExc_KeyError, args[1]);
     return nullptr;
+  });
+}
+
+/// _exchange(table, name, tensor): puts any tensor in the place of one; returns that.
+PyObject* exchange(PyObject* self, PyObject* const* args, Py_ssize_t) {
+  return guarded([&]() -> PyObject* {
+    bool is_parameter = table_named(args[0]) == Table::Parameters;
+    nn::Layer& layer = layer_of(self);
+    auto* slot =
+        find(is_parameter ? layer.parameter_slots() : layer.buffer_slots(), text_of(args[1]));
+    if (!slot) {
+      PyErr_SetObject(PyExc_KeyError, args[1]);
+      return nullptr;
+    }
+    Tensor before = slot->value;
+    Object object = checked(is_parameter ? wrap_parameter(before) : wrap(before));
+    slot->value = args[2] == Py_None ? Tensor() : tensor_of(args[2]);
+    return object.release();
   });
 }
 
@@ -417,6 +440,7 @@ PyMethodDef module_table_methods[] = {
     {"_entry", (PyCFunction)(void*)entry, METH_FASTCALL, nullptr},
     {"_set_entry", (PyCFunction)(void*)set_entry, METH_FASTCALL, nullptr},
     {"_delete_entry", (PyCFunction)(void*)delete_entry, METH_FASTCALL, nullptr},
+    {"_exchange", (PyCFunction)(void*)exchange, METH_FASTCALL, nullptr},
     {"_transient_buffers", transient_buffers, METH_NOARGS, nullptr},
     {"_save_tensors", (PyCFunction)(void*)save_tensors, METH_FASTCALL, nullptr},
     {"_settings", settings, METH_NOARGS, nullptr},

@@ -219,6 +219,82 @@ CASES = {
         nn.Embedding.from_pretrained(w[0])
         [base.__name__ for base in nn.Embedding.__mro__[:2]]
     """,
+    "tensors in place of parameters": """
+        l = nn.Linear(2, 3)
+        w = torch.ones(3, 2, requires_grad=True)
+        l.weight = w
+        del l.weight; l.weight = w * 2
+        l(torch.ones(1, 2)).sum().backward(); w.grad
+        nn.Sequential(l)(torch.ones(1, 2)), list(l.state_dict())
+        w.grad
+        l.weight = P(torch.zeros(3, 2)); l(torch.ones(1, 2)), list(l.state_dict())
+        del l.bias
+        l(torch.ones(1, 2))
+        l.bias = torch.ones(3); l(torch.ones(1, 2))
+    """,
+    "functional_call": """
+        f = torch.func.functional_call
+        s = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)); x = torch.randn(3, 2)
+        w, b = torch.zeros(2, 2, requires_grad=True), {"1.running_mean": torch.zeros(2)}
+        f(s, {"0.weight": w}, (x,)).sum().backward(); w.grad, s[0].weight.grad
+        f(s, b, x), b, s[1].running_mean
+        [n for n, _ in s.named_parameters()]
+        f(s, {"nope": w}, x).shape
+        f(s, {"2.weight": w}, x)
+        f(s, {"0.weight": w, "q": w}, x, strict=True)
+        f(s, {"0.weight": 3}, x)
+        f(s, 3, x)
+        f(s, ({"0.weight": w}, {"0.weight": w}), x)
+        f(s, ({"0.weight": w}, b), kwargs={"input": x}).shape
+        class Tied(nn.Module):
+            pass
+        t = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)); t[1].weight = t[0].weight
+        one = torch.ones(1, 1)
+        f(t, {"0.weight": one * 3}, one), t(one)
+        f(t, {"0.weight": one * 3}, one, tie_weights=False)
+        f(t, {"0.weight": one, "1.weight": one * 2}, one)
+        f(t, {"1.weight": one}, one, strict=True)
+    """,
+    "weight_norm": """
+        n = nn.utils.weight_norm(nn.Linear(2, 3))
+        n, n.weight_g, n.weight_v, [name for name, _ in n.named_parameters()], list(n.state_dict())
+        n(torch.ones(1, 2)).sum().backward(); n.weight_g.grad, n.weight_v.grad
+        n.weight_g.data.mul_(2); n(torch.ones(1, 2)), nn.Sequential(n)(torch.ones(1, 2))
+        nn.utils.weight_norm(n)
+        nn.utils.remove_weight_norm(n), n.weight, list(n.state_dict()), n(torch.ones(1, 2))
+        nn.utils.remove_weight_norm(n)
+        a = nn.utils.weight_norm(nn.Linear(2, 3), dim=None); a.weight_g, a(torch.ones(1, 2))
+        nn.utils.weight_norm(nn.Linear(2, 3), dim=1).weight_g
+        nn.utils.weight_norm(nn.LazyLinear(2))
+    """,
+    "spectral_norm": """
+        n = nn.utils.spectral_norm(nn.Linear(2, 3))
+        n, n.weight, n.weight_u, n.weight_v, list(n.state_dict()), dict(n.state_dict()._metadata)
+        n(torch.ones(1, 2)).sum().backward(); n.weight_orig.grad, n.weight_u
+        n.eval()(torch.ones(1, 2)), n.weight_u
+        m = nn.utils.spectral_norm(nn.Linear(2, 3)); m.load_state_dict(n.state_dict())
+        nn.utils.spectral_norm(n)
+        nn.utils.remove_spectral_norm(n), list(n.state_dict()), n(torch.ones(1, 2))
+        nn.utils.remove_spectral_norm(n)
+        nn.utils.spectral_norm(nn.Linear(2, 3), n_power_iterations=0)
+        nn.utils.spectral_norm(nn.Linear(2, 3, bias=False), "bias")
+        nn.utils.spectral_norm(nn.Linear(2, 3), dim=1, n_power_iterations=3)(torch.ones(1, 2))
+    """,
+    "sequences": """
+        rnn = nn.utils.rnn
+        a, b = torch.arange(3.0), torch.arange(10.0, 12.0)
+        rnn.pad_sequence([a, b]), rnn.pad_sequence([b, a], batch_first=True, padding_value=-1.0)
+        rnn.pad_sequence([a, b], padding_side="left"), rnn.pad_sequence((t for t in (a, b)))
+        rnn.pad_sequence([torch.ones(2, 3), torch.zeros(1, 3)]), rnn.pad_sequence(torch.ones(2, 3))
+        rnn.unpad_sequence(rnn.pad_sequence([a, b]), torch.tensor([3, 2]))
+        rnn.unpad_sequence(rnn.pad_sequence([a, b], True), torch.tensor([3, 2]), batch_first=True)
+        rnn.pad_sequence(3)
+        rnn.pad_sequence([])
+        rnn.pad_sequence([a], padding_side="top")
+        nn.utils.skip_init(nn.Linear, 5, 1).weight.shape
+        nn.utils.skip_init(nn.ReLU)
+        nn.utils.skip_init(int)
+    """,
     "lazy layers": """
         s = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyBatchNorm1d(), nn.LazyLinear(2, bias=False))
         s, s.state_dict()

@@ -88,8 +88,11 @@ class Module {
   void register_buffer(std::string name, const Tensor& buffer, bool persistent = true);
   void add_module(std::string name, Ref<Module> module);
 
-  /// The parameter or buffer of this name; AttributeError if there is none.
+  /// The parameter or buffer of this name, or else the tensor that set_plain_tensor() gave;
+  /// AttributeError if there is none.
   const Tensor& tensor(std::string_view name) const;
+  /// What stands for a parameter that was taken away; not a part of the state. Undefined: nothing.
+  void set_plain_tensor(std::string_view name, const Tensor& tensor);
 
   // -- Walks
   // --------------------------------------------------------------------------------------- Depth
@@ -182,7 +185,7 @@ class Module {
   void load(const NamedTensors& state, const std::string& prefix, LoadResult& result,
             std::vector<std::string>& faults);
 
-  std::vector<TensorSlot> parameters_, buffers_;
+  std::vector<TensorSlot> parameters_, buffers_, plain_;
   std::vector<ModuleSlot> modules_;
   void* object_ = nullptr;
   mutable std::atomic<int32_t> count_{1};

@@ -9,7 +9,7 @@ from typing import Any
 from rushlight._C import int64
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.nn import Module
-from rushlight.optim.lr_scheduler import LRScheduler, _one_per_group
+from rushlight.optim._schedule import LRScheduler, _one_per_group
 
 __all__ = [
     "AveragedModel",

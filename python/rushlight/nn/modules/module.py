@@ -452,7 +452,7 @@ class Module(Stateful, Convertible):
             self._set_entry("_modules", name, value)
         settings = self._settings()
         for name, value in state.items():
-            if name in settings or name == "training":
+            if name in settings or name == "training" or isinstance(value, Tensor):
                 setattr(self, name, value)
             else:
                 self.__dict__[name] = value
