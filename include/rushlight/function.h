@@ -91,6 +91,9 @@ class FunctionNode : public Node {
 /// The same bytes as results of one node: its hooks see all the gradients at once.
 std::vector<Tensor> identity(std::vector<Tensor> tensors);
 
+/// The same bytes, as the result of a node whose backward throws `message`.
+Tensor refuse_backward(const Tensor& tensor, const std::string& message);
+
 /// Name of a C++ type, as written.
 std::string type_name(const std::type_info& type);
 

@@ -200,6 +200,22 @@ std::vector<Tensor> identity(std::vector<Tensor> tensors) {
   return tensors;
 }
 
+Tensor refuse_backward(const Tensor& tensor, const std::string& message) {
+  struct Refusal final : FunctionNode {
+    std::string name() const override { return "Error"; }
+    std::vector<Tensor> run_backward(std::vector<Tensor>) override {
+      fail(ErrorKind::Runtime, message);
+    }
+    std::string message;
+  };
+  auto node = Ref<Refusal>::adopt(new Refusal());
+  node->message = message;
+  std::vector<Tensor> tensors = {tensor};
+  node->begin(tensors);
+  node->finish(node, tensors);
+  return tensors[0];
+}
+
 std::vector<Tensor> Context::get_saved_variables() const { return node_->saved_tensors(); }
 bool Context::needs_input_grad(size_t i) const { return node_->needs(i); }
 

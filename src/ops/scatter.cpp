@@ -1,5 +1,6 @@
 // An index for every element: gather, scatter and their kin.
 
+#include <rushlight/function.h>
 #include <rushlight/operators.h>
 
 #include "ops/index.h"
@@ -210,6 +211,12 @@ ReduceGradients reduce_gradients(Backward& b) {
     Tensor usual = gather(grad * result).div(src.masked_fill(is_zero, 1));
     gradients = {(grad * others).div(no_zeros),
                  rushlight::where(only_zero, gather(grad * without), usual)};
+    if (autograd::grad_enabled() && zeros.gt(1).any().item<bool>()) {
+      gradients.src = autograd::refuse_backward(
+          gradients.src,
+          "scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are "
+          "scattered to the same position in self");
+    }
   } else {
     Tensor input_is = input.eq(result).to(dtype);
     Tensor src_is = src.eq(gather(result)).to(dtype);

@@ -1624,3 +1624,13 @@ def second_derivative_through_a_change_of_a_view():
         (second,) = torch.autograd.grad(first.sum(), a)
         outputs.append((first.detach(), second))
     return outputs
+
+
+def second_derivative_of_products_with_zeros():
+    index = torch.tensor([0, 0, 1])
+    for values in ([0.0, 2.0, 3.0], [0.0, 0.0, 3.0]):
+        a, b = torch.tensor(values, dtype=torch.float64, requires_grad=True), torch.ones(2, dtype=torch.float64)
+        product = b.scatter_reduce(0, index, a, "prod")
+        (first,) = torch.autograd.grad(product.sum(), a, create_graph=True)
+        note(first.detach())
+        try_each(lambda first=first, a=a: torch.autograd.grad((first * first).sum(), a))
