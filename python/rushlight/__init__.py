@@ -69,6 +69,7 @@ from rushlight.functional import (  # noqa: E402, F401
     unique_consecutive,
     unravel_index,
 )
+from rushlight.storage import TypedStorage, UntypedStorage  # noqa: E402, F401
 from rushlight.random import (  # noqa: E402, F401
     get_rng_state,
     initial_seed,

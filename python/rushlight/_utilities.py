@@ -55,8 +55,10 @@ def is_tensor(obj) -> bool:
 
 
 def is_storage(obj) -> bool:
-    """Whether `obj` is a storage object: there are none."""
-    return False
+    """Whether `obj` is a storage object."""
+    from rushlight.storage import TypedStorage, UntypedStorage
+
+    return isinstance(obj, (TypedStorage, UntypedStorage))
 
 
 def _check_tensor(function, input) -> None:
@@ -171,7 +173,11 @@ def broadcast_shapes(*shapes) -> _C.Size:
     """The shape to which all shapes broadcast."""
     result: list = []
     for index, given in enumerate(shapes):
+        if not isinstance(given, (int, tuple, list)):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {given}")
         shape = [given] if isinstance(given, int) else list(given)
+        if any(size < 0 for size in shape):
+            raise ValueError("Attempting to broadcast a dimension with negative length!")
         length = max(len(result), len(shape))
         a, b = [1] * (length - len(result)) + result, [1] * (length - len(shape)) + shape
         for dim in range(-1, -length - 1, -1):
@@ -184,7 +190,23 @@ def broadcast_shapes(*shapes) -> _C.Size:
     return _C.Size(result)
 
 
-class finfo:
+def _kind(value) -> str:
+    return type(value).__name__
+
+
+class _Limits:
+    """Limits are equal if they are of one dtype."""
+
+    dtype: str
+
+    def __eq__(self, other) -> bool:
+        return type(self) is type(other) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
+
+class finfo(_Limits):
     """Limits of a floating-point dtype."""
 
     # bits, digits of the significand, largest and smallest exponent
@@ -197,6 +219,8 @@ class finfo:
 
     def __init__(self, type=None) -> None:
         type = type or _C.get_default_dtype()
+        if not isinstance(type, _C.dtype):
+            raise TypeError(f"finfo(): argument 'type' (position 1) must be torch.dtype, not {_kind(type)}")
         if type not in self._FORMATS:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
@@ -221,12 +245,16 @@ class finfo:
         )
 
 
-class iinfo:
+class iinfo(_Limits):
     """Limits of an integer dtype."""
 
     def __init__(self, type) -> None:
-        if type.is_floating_point or type is _C.bool:
-            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
+        if not isinstance(type, _C.dtype):
+            raise TypeError(f"iinfo(): argument 'type' (position 1) must be torch.dtype, not {_kind(type)}")
+        if type is _C.bool:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
+        if type.is_floating_point:
+            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
         self.bits = 8 * type.itemsize
         self.dtype = repr(type)[6:]
         self.max = 2 ** (self.bits - type.is_signed) - 1

@@ -122,7 +122,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
 def gradient(
     input: Tensor,
     *,
-    spacing: Any = 1,
+    spacing: Any = None,
     dim: int | Sequence[int] | None = None,
     edge_order: int = 1,
 ) -> tuple[Tensor, ...]:
@@ -133,6 +133,8 @@ def gradient(
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     if input.dtype is _C.uint8:
         raise RuntimeError("torch.gradient does not support uint8 input.")
+    if spacing is None:
+        spacing = 1
     if isinstance(spacing, (tuple, list)):
         if len(spacing) != len(dims):
             wanted = (

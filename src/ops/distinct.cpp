@@ -62,12 +62,6 @@ Distinct distinct_elements(const Tensor& input, bool sorted) {
   });
 }
 
-/// NaN comes last, as in sort().
-template <class T>
-bool before(T a, T b) {
-  return a < b || (b != b && a == a);
-}
-
 Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorted, const char* name) {
   dim = wrap_dim(dim, input.dim());
   int64_t n = input.dim() == 0 ? 1 : input.size(dim);
@@ -87,8 +81,7 @@ Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorted, const ch
     auto row = [&](int64_t i) { return data + i * width; };
     if (sorted) {
       std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-        return std::lexicographical_compare(row(a), row(a) + width, row(b), row(b) + width,
-                                            before<T>);
+        return std::lexicographical_compare(row(a), row(a) + width, row(b), row(b) + width);
       });
     }
     const int64_t shape[] = {n};

@@ -458,8 +458,10 @@ constinit const Op op::addr = {
       Tensor start = input.expand({a.numel(), b.numel()});
       Tensor product = a.outer(b);
       if (!(alpha == 1)) product = product * alpha;
-      if (beta == 0) return product;
-      return (beta == 1 ? start : start * beta) + product;
+      // Numbers do not promote bool here.
+      DType dtype = promote(input.dtype(), promote(a.dtype(), b.dtype()));
+      if (beta == 0) return product.to(dtype);
+      return ((beta == 1 ? start : start * beta) + product).to(dtype);
     }),
 };
 

@@ -19,10 +19,6 @@ constexpr auto index_elements = [](const Tensor& input, Tensors indices) -> Tens
 
 constexpr auto put_elements = [](const Tensor& target, Tensors indices, const Tensor& values,
                                  bool accumulate) {
-  check(target.dtype() == values.dtype(),
-        "Index put requires the source and destination dtypes match, got ",
-        info(target.dtype()).spoken, " for the destination and ", info(values.dtype()).spoken,
-        " for the source.");
   IndexPlan plan(target, indices);
   bool fits = values.dim() <= int64_t(plan.shape().size());
   for (int64_t i = 1; fits && i <= values.dim(); ++i) {
@@ -31,6 +27,10 @@ constexpr auto put_elements = [](const Tensor& target, Tensors indices, const Te
   }
   check(fits, "shape mismatch: value tensor of shape ", to_string(values.shape()),
         " cannot be broadcast to indexing result of shape ", to_string(plan.shape()));
+  check(target.dtype() == values.dtype(),
+        "Index put requires the source and destination dtypes match, got ",
+        info(target.dtype()).spoken, " for the destination and ", info(values.dtype()).spoken,
+        " for the source.");
   check_no_overlap(target, values);
   if (accumulate)
     run_add_places(target.dtype(), plan.counts(), plan.places(target), plan.values(values));

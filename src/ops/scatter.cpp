@@ -78,8 +78,8 @@ constexpr auto gather_elements = [](const Tensor& input, int64_t dim, const Tens
 void scatter_elements(const char* name, ScatterMode mode, const Tensor& target, int64_t dim,
                       const Tensor& index, const Tensor* source, const Scalar& value) {
   dim = wrap_dim(dim, target.dim());
-  check(is_long_or_int(index), name, "(): Expected dtype int32/int64 for index, got ",
-        info(index.dtype()).name);
+  check(is_long_or_int(index) || index.numel() == 0, name,
+        "(): Expected dtype int32/int64 for index, got ", info(index.dtype()).name);
   check(!source || source->dtype() == target.dtype(), name,
         "(): Expected self.dtype to be equal to src.dtype, got ", info(target.dtype()).name,
         " and ", source ? info(source->dtype()).name : "");

@@ -158,6 +158,17 @@ constinit const Op op::slice_Tensor = {
         },
 };
 
+constinit const Op op::narrow_Tensor = {
+    .schema = "narrow.Tensor(Tensor(a) input, int dim, Tensor start, int length) -> Tensor(a)",
+    .doc = "narrow() from the number in a zero-dim tensor.",
+    .examples = "narrow(randn(3, 4), 1, tensor(1), 2)",
+    .compose = run([](const Tensor& input, int64_t dim, const Tensor& start, int64_t length) {
+      check(start.dim() == 0 && is_integral(start.dtype()),
+            "start must be an 0-dim integral Tensor.");
+      return input.narrow(dim, start.item<int64_t>(), length);
+    }),
+};
+
 constinit const Op op::narrow = {
     .schema = "narrow(Tensor(a) input, int dim, int start, int length) -> Tensor(a)",
     .doc = "A view of `length` indices of a dim, from `start` on.",

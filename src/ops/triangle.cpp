@@ -253,7 +253,7 @@ constinit const Op op::linalg_vander = {
       check(dtype != DType::Float16 && dtype != DType::BFloat16 && dtype != DType::Bool,
             "linalg.vander supports floating point, complex, and integer tensors, but got ",
             info(dtype).spoken);
-      check(x.dim() > 0 && count.value_or(2) > 1, "N must be greater than 1.");
+      check(x.dim() > 0 && (!count || *count > 1), "N must be greater than 1.");
       return powers(x, count.value_or(x.size(-1)));
     }),
 };

@@ -225,6 +225,12 @@ constinit const Op op::expand = {
               ".  Target sizes: ", to_string(size), ".  Tensor sizes: ", to_string(input.shape()));
         if (i >= lead && wanted == old) strides[size_t(i)] = input.strides()[size_t(i - lead)];
       }
+      // A new dim of size 1 steps over all that follows it, as PyTorch has it.
+      for (int64_t i = input.dim() ? lead - 1 : -1; i >= 0; --i) {
+        size_t next = size_t(i + 1);
+        if (shape[size_t(i)] == 1)
+          strides[size_t(i)] = next < shape.size() ? shape[next] * strides[next] : 1;
+      }
       return view_of(input, shape, strides);
     }),
     .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad(); }); },

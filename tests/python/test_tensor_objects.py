@@ -140,3 +140,34 @@ def test_is_contiguous_in_another_memory_format():
     assert not torch.ones(2, 2).is_contiguous(memory_format=torch.channels_last)
     with pytest.raises(TypeError, match="must be torch.memory_format"):
         tensor.is_contiguous(memory_format=1)
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_storages_are_what_tensors_share():
+    tensor = torch.arange(6.0)
+    view = tensor[2:].reshape(2, 2)
+    assert tensor.untyped_storage() == view.untyped_storage() != torch.ones(6).untyped_storage()
+    assert view.untyped_storage().data_ptr() == tensor.data_ptr() != view.data_ptr()
+    assert view.untyped_storage().nbytes() == 24 and len(view.storage()) == 6
+    assert view.storage().tolist() == [0, 1, 2, 3, 4, 5] and view.storage().dtype is torch.float32
+    view.storage()[1] = 9
+    assert tensor[1] == 9 and view.storage()[1] == 9
+    view.untyped_storage().fill_(0)
+    assert tensor.tolist() == [0] * 6
+    assert torch.is_storage(tensor.untyped_storage()) and not torch.is_storage(tensor)
+    with pytest.warns(UserWarning, match="TypedStorage is deprecated"):
+        tensor.storage()
+
+
+def test_set_makes_a_tensor_part_of_another_storage():
+    source, tensor = torch.arange(6.0), torch.ones(2)
+    assert tensor.set_(source[3:]) is tensor
+    source[3] = 7
+    assert tensor.tolist() == [7, 4, 5]
+    tensor.set_(source.untyped_storage(), 1, (2, 2), (1, 2))
+    assert tensor.tolist() == [[1, 7], [2, 4]]
+    assert tensor.set_().tolist() == []
+    with pytest.raises(RuntimeError, match="Could not set tensor of type"):
+        tensor.set_(torch.ones(2, dtype=torch.float64))
+    with pytest.raises(RuntimeError, match="out of bounds for storage of size 24"):
+        tensor.set_(source.untyped_storage(), 4, (3,))
