@@ -12,14 +12,32 @@ namespace {
 
 [[maybe_unused]] const bool g_prepared = (prepare_ops(), true);
 
+/// Whether an argument takes part in autograd at all: a number does, in the place of a tensor.
+[[gnu::cold]] bool any_is_normal(const OpInfo& info, const Value* arguments) {
+  for (uint16_t index : info.tensor_parameters) {
+    const Value& argument = arguments[index];
+    if (argument.is_number()) return true;
+    if (argument.is_tensor() && !argument.tensor().impl()->inference) return true;
+    if (argument.kind() != Value::Kind::Tensors) continue;
+    for (const Tensor& tensor : argument.tensors()) {
+      if (tensor.defined() && !tensor.impl()->inference) return true;
+    }
+  }
+  return false;
+}
+
+/// Tensors made under inference_mode among themselves are not recorded, whatever they require.
 bool any_requires_grad(const OpInfo& info, const Value* arguments) {
+  auto asks = [&](const Tensor& tensor) {
+    return tensor.requires_grad() && (!tensor.impl()->inference || any_is_normal(info, arguments));
+  };
   for (uint16_t index : info.tensor_parameters) {
     const Value& argument = arguments[index];
     if (argument.is_tensor()) {
-      if (argument.tensor().requires_grad()) return true;
+      if (asks(argument.tensor())) return true;
     } else if (argument.kind() == Value::Kind::Tensors) {
       for (const Tensor& tensor : argument.tensors()) {
-        if (tensor.defined() && tensor.requires_grad()) return true;
+        if (tensor.defined() && asks(tensor)) return true;
       }
     }
   }

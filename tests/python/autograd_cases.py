@@ -1634,3 +1634,12 @@ def second_derivative_of_products_with_zeros():
         (first,) = torch.autograd.grad(product.sum(), a, create_graph=True)
         note(first.detach())
         try_each(lambda first=first, a=a: torch.autograd.grad((first * first).sum(), a))
+
+
+def inference_tensors_that_require_gradients():
+    with torch.inference_mode():
+        a = torch.ones(2, 3, requires_grad=True)
+        a.resize_(3, 2)
+    for b in (a.view(-1), a * a, a.sum(), a[0], torch.cat([a, a]), a + 1, a + torch.ones(2), a.detach()):
+        note(b.requires_grad, b.is_inference(), b._is_view(), b.is_leaf)
+    try_each(lambda: a * torch.ones(2), lambda: a.exp())
