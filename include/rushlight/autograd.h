@@ -249,6 +249,34 @@ struct SavedTensorHooks {
 /// The innermost hooks of this thread apply to what is saved from now on.
 void push_saved_tensor_hooks(std::shared_ptr<SavedTensorHooks> hooks);
 void pop_saved_tensor_hooks();
+/// Applies hooks to what is saved until the end of the scope:
+/// `SavedTensorsHooks hooks([](const Tensor& x) { return x.half(); },
+///                          [](const Tensor& packed) { return packed.to(DType::Float32); });`
+class SavedTensorsHooks {
+ public:
+  explicit SavedTensorsHooks(std::shared_ptr<SavedTensorHooks> hooks) {
+    push_saved_tensor_hooks(std::move(hooks));
+  }
+  /// `unpack` gets what `pack` returned, of any type that can be copied.
+  template <class Pack, class Unpack>
+  SavedTensorsHooks(Pack pack, Unpack unpack) {
+    using Packed = std::invoke_result_t<Pack&, const Tensor&>;
+    struct Made : SavedTensorHooks {
+      Made(Pack pack, Unpack unpack) : to(std::move(pack)), from(std::move(unpack)) {}
+      std::shared_ptr<void> pack(const Tensor& tensor) override {
+        return std::make_shared<Packed>(to(tensor));
+      }
+      Tensor unpack(const std::shared_ptr<void>& packed) override {
+        return from(*static_cast<const Packed*>(packed.get()));
+      }
+      Pack to;
+      Unpack from;
+    };
+    push_saved_tensor_hooks(std::make_shared<Made>(std::move(pack), std::move(unpack)));
+  }
+  ~SavedTensorsHooks() { pop_saved_tensor_hooks(); }
+  SavedTensorsHooks(const SavedTensorsHooks&) = delete;
+};
 /// Makes push_saved_tensor_hooks throw `message` in this thread; an empty one allows it again.
 void forbid_saved_tensor_hooks(std::string message);
 const std::string& saved_tensor_hooks_forbidden();
@@ -277,6 +305,20 @@ void set_anomaly_handler(const AnomalyHandler* handler);
 bool anomaly_enabled();
 bool anomaly_checks_nan();
 void set_anomaly_enabled(bool enabled, bool check_nan = true);
+/// Anomaly mode until the end of the scope: backward throws where a gradient is nan, and names the
+/// operation; from Python also the line that called it.
+class DetectAnomaly {
+ public:
+  explicit DetectAnomaly(bool check_nan = true)
+      : before_(anomaly_enabled()), nan_before_(anomaly_checks_nan()) {
+    set_anomaly_enabled(true, check_nan);
+  }
+  ~DetectAnomaly() { set_anomaly_enabled(before_, nan_before_); }
+  DetectAnomaly(const DetectAnomaly&) = delete;
+
+ private:
+  bool before_, nan_before_;
+};
 /// The node that this thread's backward is running; null outside of it.
 Node* running_node();
 /// Number of the pass that this thread's backward is in; 0 outside of one.

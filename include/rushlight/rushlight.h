@@ -2,8 +2,12 @@
 // Everything a program needs: tensors and their operations, autograd, networks, training, data.
 
 #include <rushlight/autograd.h>
+#include <rushlight/checkpoint.h>
 #include <rushlight/data.h>
 #include <rushlight/factory.h>
+#include <rushlight/function.h>
+#include <rushlight/functional.h>
+#include <rushlight/gradcheck.h>
 #include <rushlight/indexing.h>
 #include <rushlight/nn.h>
 #include <rushlight/operators.h>

@@ -3,7 +3,7 @@
 
 #include <rushlight/autograd.h>
 
-#include "runtime/function_ref.h"
+#include <rushlight/function_ref.h>
 
 namespace rushlight::autograd {
 

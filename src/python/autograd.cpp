@@ -1,5 +1,6 @@
 // Modes and backward as Python functions; python/rushlight/autograd builds PyTorch's names on them.
 
+#include <rushlight/functional.h>
 #include <rushlight/operators.h>
 
 #include <thread>
@@ -250,6 +251,52 @@ PyObject* gradient_edge(PyObject*, PyObject* tensor) {
   });
 }
 
+// -- autograd.functional: the Python function takes and returns a tuple of tensors ----------------
+
+namespace functional = autograd::functional;
+
+/// A Python function as one of C++.
+struct Called {
+  PyObject* function;
+  functional::List operator()(const functional::List& inputs) const {
+    Object arguments = gradients_as_tuple(inputs);
+    Object results = checked(PyObject_CallObject(function, arguments.get()));
+    return tensors_in(results.get(), "results");
+  }
+};
+
+functional::Options functional_options(PyObject* create_graph, PyObject* strict) {
+  return {PyObject_IsTrue(create_graph) == 1, PyObject_IsTrue(strict) == 1};
+}
+
+/// (function, inputs, create_graph, strict): a tuple of tuples
+template <std::vector<functional::List> (*derivative)(functional::Function, Tensors,
+                                                      functional::Options)>
+PyObject* matrix(PyObject*, PyObject* const* args, Py_ssize_t) {
+  return guarded([&]() -> PyObject* {
+    std::vector<Tensor> inputs = tensors_in(args[1], "inputs");
+    auto rows = derivative(Called{args[0]}, inputs, functional_options(args[2], args[3]));
+    Object tuple = checked(PyTuple_New(Py_ssize_t(rows.size())));
+    for (size_t i = 0; i < rows.size(); ++i)
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), gradients_as_tuple(rows[i]).release());
+    return tuple.release();
+  });
+}
+
+/// (function, inputs, v or None, create_graph, strict): (results, products)
+template <functional::Product (*derivative)(functional::Function, Tensors, std::optional<Tensors>,
+                                            functional::Options)>
+PyObject* product(PyObject*, PyObject* const* args, Py_ssize_t) {
+  return guarded([&]() -> PyObject* {
+    std::vector<Tensor> inputs = tensors_in(args[1], "inputs"), vector;
+    if (args[2] != Py_None) vector = tensors_in(args[2], "v");
+    auto v = args[2] == Py_None ? std::nullopt : std::optional<Tensors>(vector);
+    auto made = derivative(Called{args[0]}, inputs, v, functional_options(args[3], args[4]));
+    return Py_BuildValue("(NN)", gradients_as_tuple(made.results).release(),
+                         gradients_as_tuple(made.products).release());
+  });
+}
+
 PyMethodDef functions[] = {
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS,
      "is_grad_enabled()\n--\n\nWhether operations are recorded in this thread."},
@@ -260,6 +307,12 @@ PyMethodDef functions[] = {
     {"_backward", (PyCFunction)(void*)backward, METH_FASTCALL, nullptr},
     {"_gradient_edge", gradient_edge, METH_O, nullptr},
     {"_grad", (PyCFunction)(void*)grad, METH_FASTCALL, nullptr},
+    {"_jacobian", (PyCFunction)(void*)matrix<functional::jacobian>, METH_FASTCALL, nullptr},
+    {"_hessian", (PyCFunction)(void*)matrix<functional::hessian>, METH_FASTCALL, nullptr},
+    {"_vjp", (PyCFunction)(void*)product<functional::vjp>, METH_FASTCALL, nullptr},
+    {"_jvp", (PyCFunction)(void*)product<functional::jvp>, METH_FASTCALL, nullptr},
+    {"_vhp", (PyCFunction)(void*)product<functional::vhp>, METH_FASTCALL, nullptr},
+    {"_hvp", (PyCFunction)(void*)product<functional::hvp>, METH_FASTCALL, nullptr},
     {}};
 
 PyMethodDef backward_method = {
