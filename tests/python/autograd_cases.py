@@ -1643,3 +1643,20 @@ def inference_tensors_that_require_gradients():
     for b in (a.view(-1), a * a, a.sum(), a[0], torch.cat([a, a]), a + 1, a + torch.ones(2), a.detach()):
         note(b.requires_grad, b.is_inference(), b._is_view(), b.is_leaf)
     try_each(lambda: a * torch.ones(2), lambda: a.exp())
+
+
+def edges_of_what_is_differentiable_once():
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, k, b):
+            return a * k * b
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, g):
+            return g * 2, None, g * 3
+
+    a, b = leaf(), leaf()
+    (first,) = torch.autograd.grad(F.apply(a, 2.0, b).sum(), a, create_graph=True)
+    note(first, [type(node).__name__ for node, _ in first.grad_fn.next_functions])
+    torch.autograd.grad(first.sum(), a)

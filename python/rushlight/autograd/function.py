@@ -139,9 +139,11 @@ def once_differentiable(fn) -> Any:
             return outputs
         is_tuple = isinstance(outputs, tuple)
         all_outputs = outputs if is_tuple else (outputs,)
-        tensors = [each.detach().requires_grad_() for each in all_outputs if each is not None]
-        refusing = iter(_Once.apply(*tensors))
-        results = tuple(None if each is None else next(refusing) for each in all_outputs)
+        # What is None has an edge, too, that leads nowhere.
+        nothing = Tensor()
+        tensors = [nothing if each is None else each.detach().requires_grad_() for each in all_outputs]
+        refusing = _Once.apply(*tensors)
+        results = tuple(None if a is None else b for a, b in zip(all_outputs, refusing, strict=True))
         return results if is_tuple else results[0]
 
     return wrapper
