@@ -52,8 +52,8 @@ Tensor instance_norm_of(const Tensor& input, const Tensor& running_mean, const T
     return running.defined() ? repeated(running).to(input.dtype()) : running;
   };
   Tensor mean = statistics(running_mean), var = statistics(running_var);
-  Tensor result = rushlight::batch_norm(input.contiguous().view(shape), mean, var, repeated(weight),
-                                        repeated(bias), use_input_stats, momentum, eps);
+  Tensor result = batch_norm_of(input.contiguous().view(shape), mean, var, repeated(weight),
+                                repeated(bias), use_input_stats, momentum, eps);
   if (use_input_stats) {
     autograd::NoGrad guard;
     auto keep = [&](const Tensor& running, const Tensor& now) {

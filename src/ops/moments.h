@@ -51,6 +51,11 @@ inline void check_parameter_dtypes(const Tensor& input, std::initializer_list<Te
         info(input.dtype()).spoken, ", a parameter is ", info(first->dtype()).spoken);
 }
 
+/// batch_norm with any `eps`.
+Tensor batch_norm_of(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                     double eps);
+
 /// Halves are computed with in float32.
 inline Tensor widened(const Tensor& tensor) {
   return tensor.defined() && is_half(tensor.dtype()) ? tensor.to(DType::Float32) : tensor;

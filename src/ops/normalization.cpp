@@ -153,6 +153,36 @@ constinit const Op op::_batch_norm = {
     .node = "NativeBatchNormBackward0",
 };
 
+Tensor batch_norm_of(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                     double eps) {
+  check(input.dim() >= 2, "batch_norm: expected at least 2 dims, got ", to_string(input.shape()));
+  int64_t channels = input.size(1);
+  check_channels(running_mean, channels, "running_mean");
+  check_channels(running_var, channels, "running_var");
+  check_channels(weight, channels, "weight");
+  check_channels(bias, channels, "bias");
+  check(is_floating(input.dtype()), ErrorKind::NotImplemented,
+        "\"batch_norm\" not implemented for '", info(input.dtype()).spoken, "'");
+  check_parameter_dtypes(input, {weight, bias, running_mean, running_var});
+  refuse_grad(running_mean, "running_mean", "native_batch_norm");
+  refuse_grad(running_var, "running_var", "native_batch_norm");
+  if (training) {
+    check(input.numel() != channels, ErrorKind::Value,
+          "Expected more than 1 value per channel when training, got input size torch.Size(",
+          to_string(input.shape()), ")");
+    if (input.numel() > 0) update_running(input, running_mean, running_var, momentum);
+    return std::get<0>(rushlight::_batch_norm(input, weight, bias, eps));
+  }
+  check(running_mean.defined() && running_var.defined(),
+        "Expected running_mean and running_var to be defined when training=False");
+  Tensor scale = (widened(running_var) + eps).rsqrt();
+  Tensor output = (widened(input) - by_channel(running_mean, input.dim())) *
+                  by_channel(times(scale, weight), input.dim());
+  if (bias.defined()) output = output + by_channel(bias, input.dim());
+  return output.to(input.dtype());
+}
+
 constinit const Op op::batch_norm = {
     .schema =
         "batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, "
@@ -170,34 +200,11 @@ constinit const Op op::batch_norm = {
     .compose = run([](const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                       const Tensor& weight, const Tensor& bias, bool training, double momentum,
                       double eps) {
-      check(input.dim() >= 2, "batch_norm: expected at least 2 dims, got ",
-            to_string(input.shape()));
-      int64_t channels = input.size(1);
-      check_channels(running_mean, channels, "running_mean");
-      check_channels(running_var, channels, "running_var");
-      check_channels(weight, channels, "weight");
-      check_channels(bias, channels, "bias");
-      check(is_floating(input.dtype()), ErrorKind::NotImplemented,
-            "\"batch_norm\" not implemented for '", info(input.dtype()).spoken, "'");
-      check_parameter_dtypes(input, {weight, bias, running_mean, running_var});
-      refuse_grad(running_mean, "running_mean", "native_batch_norm");
-      refuse_grad(running_var, "running_var", "native_batch_norm");
-      if (training) {
-        check(eps > 0, ErrorKind::Value,
-              "batch_norm eps must be positive during training, but got ", real_text(eps));
-        check(input.numel() != channels, ErrorKind::Value,
-              "Expected more than 1 value per channel when training, got input size torch.Size(",
-              to_string(input.shape()), ")");
-        if (input.numel() > 0) update_running(input, running_mean, running_var, momentum);
-        return std::get<0>(rushlight::_batch_norm(input, weight, bias, eps));
-      }
-      check(running_mean.defined() && running_var.defined(),
-            "Expected running_mean and running_var to be defined when training=False");
-      Tensor scale = (widened(running_var) + eps).rsqrt();
-      Tensor output = (widened(input) - by_channel(running_mean, input.dim())) *
-                      by_channel(times(scale, weight), input.dim());
-      if (bias.defined()) output = output + by_channel(bias, input.dim());
-      return output.to(input.dtype());
+      check(!training || eps > 0, ErrorKind::Value,
+            "batch_norm eps must be positive during training, but got ", real_text(eps));
+      check(eps >= 0, ErrorKind::Value, "batch_norm eps must be non-negative, but got ",
+            real_text(eps));
+      return batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps);
     }),
 };
 

@@ -55,8 +55,9 @@ void check_initialised(PyObject* self, const char* what) {
         " before Module.__init__() call");
 }
 
-// Module.register_parameter and register_buffer, and what runs the hooks of registering a module.
-PyObject *g_register_parameter, *g_register_buffer, *g_registering_module;
+// Module.register_parameter and register_buffer; what runs the hooks of registering a module; what
+// calls a register_buffer() that a class defines.
+PyObject *g_register_parameter, *g_register_buffer, *g_registering_module, *g_registering_buffer;
 PyObject *g_parameter_name, *g_buffer_name;
 
 /// Whether registering goes through Python: there are hooks, or the class has its own method.
@@ -87,8 +88,8 @@ void assign_buffer(PyObject* self, PyObject* name, PyObject* value) {
   check_initialised(self, "buffer");
   Object persistent = checked(PyObject_GetAttrString(value, "persistent"));
   if (registers_itself(self, g_buffer_name, g_register_buffer)) {
-    checked(
-        PyObject_CallMethodObjArgs(self, g_buffer_name, name, value, persistent.get(), nullptr));
+    checked(PyObject_CallFunctionObjArgs(g_registering_buffer, self, name, value, persistent.get(),
+                                         nullptr));
     return;
   }
   PyObject* dict = module_object(self)->dict;
@@ -418,13 +419,15 @@ PyObject* require_grad(PyObject* self, PyObject* requires_grad) {
 
 namespace {
 
-/// _set_registration(Module.register_parameter, Module.register_buffer, function that runs hooks)
+/// _set_registration(Module.register_parameter, Module.register_buffer, function that runs hooks,
+/// function that registers a buffer)
 PyObject* set_registration(PyObject*, PyObject* const* args, Py_ssize_t) {
   g_parameter_name = PyUnicode_InternFromString("register_parameter");
   g_buffer_name = PyUnicode_InternFromString("register_buffer");
   g_register_parameter = Py_NewRef(args[0]);
   g_register_buffer = Py_NewRef(args[1]);
   g_registering_module = Py_NewRef(args[2]);
+  g_registering_buffer = Py_NewRef(args[3]);
   return Py_NewRef(Py_None);
 }
 

@@ -101,9 +101,23 @@ PyObject* module_new(PyTypeObject* type, PyObject*, PyObject*) {
   return self;
 }
 
+/// Calls the __init__ of what comes after Module among the bases, if the class asks for that.
+bool call_next_init(PyObject* self, PyObject* args, PyObject* kwargs) {
+  static PyObject* const asks = PyUnicode_InternFromString("call_super_init");
+  PyObject* wanted = _PyType_Lookup(Py_TYPE(self), asks);
+  if (!wanted || PyObject_IsTrue(wanted) != 1) return false;
+  Object next = checked(PyObject_CallFunction((PyObject*)&PySuper_Type, "OO", module_type, self));
+  Object init = checked(PyObject_GetAttrString(next.get(), "__init__"));
+  checked(PyObject_Call(init.get(), args, kwargs));
+  return true;
+}
+
 int module_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded(
       [&] {
+        layer_of(self).build(entry_of(Py_TYPE(self)), nullptr);
+        module_object(self)->initialised = true;
+        if (call_next_init(self, args, kwargs)) return 0;
         Py_ssize_t given = PyTuple_GET_SIZE(args);
         const char* name = Py_TYPE(self)->tp_name;
         if (kwargs && PyDict_GET_SIZE(kwargs) > 0) {
@@ -115,8 +129,6 @@ int module_init(PyObject* self, PyObject* args, PyObject* kwargs) {
         }
         check(given == 0, ErrorKind::Type, name, ".__init__() takes 1 positional argument but ",
               given + 1, " were given");
-        layer_of(self).build(entry_of(Py_TYPE(self)), nullptr);
-        module_object(self)->initialised = true;
         return 0;
       },
       -1);

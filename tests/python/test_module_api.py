@@ -156,6 +156,18 @@ CASES = {
         h1.remove(), h2.remove(), h3.remove()
         Net().buf, log
     """,
+    "bases that are no modules": """
+        class Mixed: __init__ = lambda self, *args, **kwargs: log.append((args, kwargs))
+        class After(nn.Module, Mixed): pass
+        After(), log
+        After(1)
+        class Asking(nn.Module, Mixed): call_super_init = True
+        Asking(1, a=2), log
+        class Older(nn.Module): register_buffer = lambda self, name, value: log.append(name)
+        m = Older(); m.b = nn.Buffer(torch.ones(1)); log.append(1)
+        log
+        m.c = nn.Buffer(torch.ones(1), persistent=False)
+    """,
     "an object's own forward": """
         m.a.forward = lambda x: log.append("own") or x
         nn.Sequential(m.a)(torch.ones(1, 2))

@@ -1,5 +1,6 @@
 """Module: PyTorch's methods, over the tables, attributes, calls and walks that are C++ (_C.ModuleBase)."""
 
+import inspect
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableMapping
@@ -597,9 +598,22 @@ def _fault_of_legacy_hook(grad_fn, args, result):
     return ""
 
 
+def _registering_buffer(module, name, buffer, persistent):
+    # A class may define register_buffer() as it was before there was `persistent`.
+    if "persistent" in inspect.signature(module.register_buffer).parameters:
+        module.register_buffer(name, buffer, persistent)
+    elif persistent:
+        module.register_buffer(name, buffer)
+    else:
+        raise RuntimeError(
+            "Registering a non-persistent buffer on a Module subclass that implements register_buffer() without the "
+            "persistent argument is not allowed."
+        )
+
+
 def _registering_module(module, name, part):
     return _run_registration_hooks(_global_module_registration_hooks, module, name, part)
 
 
 _C._register_layer(Module, None)
-_C._set_registration(Module.register_parameter, Module.register_buffer, _registering_module)
+_C._set_registration(Module.register_parameter, Module.register_buffer, _registering_module, _registering_buffer)
