@@ -48,7 +48,7 @@ def torch():
     """PyTorch, to be asked what is right."""
     import torch
 
-    torch.empty(0).untyped_storage()  # imports a module of PyTorch's, which it cannot inside of eval() without builtins
+    torch.tensor(0)  # its first call imports, which fails inside of an eval() without builtins
     return torch
 
 
