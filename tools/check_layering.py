@@ -23,7 +23,7 @@ LAYERS = (
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 
 # The language of every layer; and the headers that no folder or source file gives a layer.
-EVERYWHERE = {"dtype.h", "error.h"}
+EVERYWHERE = {"dtype.h", "error.h", "function_ref.h"}
 PUBLIC = {
     "ops.h": "ops",
     "ops_methods.inc": "ops",

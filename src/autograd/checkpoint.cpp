@@ -11,7 +11,7 @@ using List = std::vector<Tensor>;
 
 /// One checkpoint: how to compute again, and what that gave.
 struct Frame {
-  std::function<List(const List&)> function;
+  std::shared_ptr<CheckpointFunction> function;
   List inputs;
   std::vector<uint32_t> writes;  // to the inputs, at the first computation
   std::vector<uint8_t> random;
@@ -91,19 +91,19 @@ void Frame::compute_again() {
   RandomGuard draws(random);
   autograd::EnableGrad guard;
   autograd::SavedTensorsHooks hooks(std::make_shared<Collect>(again));
-  function(detached);
+  function->run(detached);
 }
 
 }  // namespace
 
-List checkpoint(std::function<List(const List&)> function, List inputs) {
+List checkpoint(std::shared_ptr<CheckpointFunction> function, List inputs) {
   auto frame = std::make_shared<Frame>();
   frame->random = default_generator().get_state();
   for (const Tensor& input : inputs) frame->writes.push_back(input.impl()->version().writes);
   frame->function = std::move(function);
   frame->inputs = std::move(inputs);
   autograd::SavedTensorsHooks hooks(std::make_shared<Number>(frame));
-  return frame->function(frame->inputs);
+  return frame->function->run(frame->inputs);
 }
 
 }  // namespace rushlight
