@@ -127,9 +127,12 @@ void FunctionNode::save(const Ref<FunctionNode>& self) {
   saved_ = std::make_unique<Saved>();
   saved_->site = current_call_site();
   for (const Tensor& tensor : context.to_save_) {
-    bool is_result = tensor.defined() && tensor.grad_fn().get() == self.get();
-    saved_->tensors.push_back(is_result ? SavedTensor(tensor, metadata(tensor).output)
-                                        : SavedTensor(tensor));
+    bool is_own = tensor.defined() && tensor.grad_fn().get() == self.get();
+    // A view that was changed has the history of its base: this node must not hold that.
+    bool is_changed_view = tensor.defined() && !is_own && holds(context.dirty_, tensor);
+    saved_->tensors.push_back(is_own            ? SavedTensor(tensor, metadata(tensor).output)
+                              : is_changed_view ? SavedTensor(tensor, 0)
+                                                : SavedTensor(tensor));
   }
 }
 

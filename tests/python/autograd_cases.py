@@ -1660,3 +1660,23 @@ def edges_of_what_is_differentiable_once():
     (first,) = torch.autograd.grad(F.apply(a, 2.0, b).sum(), a, create_graph=True)
     note(first, [type(node).__name__ for node, _ in first.grad_fn.next_functions])
     torch.autograd.grad(first.sum(), a)
+
+
+def function_saves_the_view_it_changed():
+    class Exp(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x.exp_())
+            ctx.save_for_backward(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            (result,) = ctx.saved_tensors
+            return g * result
+
+    a = leaf()
+    b = a * 2
+    Exp.apply(b[1:])
+    (first,) = torch.autograd.grad((b * b).sum(), a, create_graph=True)
+    return first, torch.autograd.grad(first.sum(), a)
