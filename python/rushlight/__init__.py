@@ -89,7 +89,9 @@ from math import e, inf, nan, pi  # noqa: E402, F401
 
 newaxis = None
 
-_LAZY = frozenset(("nn", "func", "optim", "utils", "linalg", "special", "testing", "cuda", "accelerator", "backends"))
+_LAZY = frozenset(
+    ("nn", "distributions", "func", "optim", "utils", "linalg", "special", "testing", "cuda", "accelerator", "backends")
+)
 
 # What programs ask for and we cannot do yet, with what to use meanwhile.
 _ABSENT = {
