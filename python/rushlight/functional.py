@@ -113,6 +113,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
         if size < 0:
             raise ValueError(f"'shape' cannot have negative values, but got {tuple(shape)}")
     coordinates = []
+    indices = indices.to(_C.int64)
     for size in reversed(shape):
         coordinates.append(indices.remainder(size))
         indices = indices.div(size, rounding_mode="floor")

@@ -292,8 +292,8 @@ Tensor contract_dims(const Tensor& left, const Tensor& right, Ints a_given, Ints
   for (size_t i = 0; i < a_given.size(); ++i) {
     int64_t first = a.size(a_given[i]), second = b.size(b_given[i]);
     // One element stands for as many as the other has.
-    if (first == 1 && second != 1) b = b.sum(Ints(b_given[i]), true), second = 1;
-    if (second == 1 && first != 1) a = a.sum(Ints(a_given[i]), true), first = 1;
+    if (first == 1 && second != 1) b = b.sum(Ints(b_given[i]), true, b.dtype()), second = 1;
+    if (second == 1 && first != 1) a = a.sum(Ints(a_given[i]), true, a.dtype()), first = 1;
     check(first == second, "contracted dimensions need to match, but first has size ", first,
           " in dim ", a_given[i], " and second has size ", second, " in dim ", b_given[i]);
     a_order.push_back(wrap_dim(a_given[i], a.dim()));

@@ -15,6 +15,8 @@ Ints dims_of(const Backward& b) { return b.given("dim") ? b.ints("dim") : Ints()
 /// The p-norm of a floating tensor over some dims (all if empty).
 Tensor norm_of(const Tensor& x, double p, Ints dims, bool keepdim) {
   DType dtype = x.dtype();
+  // A norm may be in the range of half precision though the sum of its powers is not.
+  if (is_half(dtype)) return norm_of(x.to(DType::Float32), p, dims, keepdim).to(dtype);
   auto total = [&](Reduction reduction, const Tensor& values) {
     return reduce(reduction, values, dims, keepdim, dtype, dtype);
   };

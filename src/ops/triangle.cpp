@@ -253,8 +253,8 @@ constinit const Op op::linalg_vander = {
       check(dtype != DType::Float16 && dtype != DType::BFloat16 && dtype != DType::Bool,
             "linalg.vander supports floating point, complex, and integer tensors, but got ",
             info(dtype).spoken);
-      check(x.dim() > 0 && (!count || *count > 1), "N must be greater than 1.");
-      return powers(x, count.value_or(x.size(-1)));
+      check(count ? *count > 1 : x.dim() > 0, "N must be greater than 1.");
+      return powers(x.dim() ? x : x.reshape({1}), count ? *count : x.size(-1));
     }),
 };
 
