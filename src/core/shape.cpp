@@ -90,6 +90,7 @@ Dims broadcast_strides(std::span<const int64_t> shape, std::span<const int64_t> 
 Dims infer_shape(std::span<const int64_t> requested, int64_t elements) {
   Dims shape(requested);
   int64_t known = 1;
+  bool overflow = false, empty = false;
   int unknown = -1;
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1) {
@@ -97,11 +98,14 @@ Dims infer_shape(std::span<const int64_t> requested, int64_t elements) {
       unknown = int(i);
     } else {
       check(shape[i] >= 0, "invalid shape dimension ", shape[i]);
-      known *= shape[i];
+      empty |= shape[i] == 0;
+      overflow |= __builtin_mul_overflow(known, shape[i], &known);
     }
   }
+  if (empty) known = 0;
   bool fits = unknown < 0 ? known == elements : known > 0 ? elements % known == 0 : elements == 0;
-  check(fits, "shape '", to_string(requested), "' is invalid for input of size ", elements);
+  check(fits && (empty || !overflow), "shape '", to_string(requested),
+        "' is invalid for input of size ", elements);
   if (unknown >= 0) {
     check(known != 0, "cannot reshape tensor of 0 elements into shape ", to_string(requested),
           " because the unspecified dimension size -1 can be any value and is ambiguous");

@@ -50,7 +50,8 @@ void check_table(const Tensor& input, const Tensor& weight) {
         "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, "
         "BFloat16, Float, Double; but got torch.",
         info(weight.dtype()).legacy, "Tensor instead (while checking arguments for embedding_bag)");
-  check(weight.dim() == 2, "'weight' must be 2-D");
+  check(weight.dim() == 2, ErrorKind::Value,
+        "weight has to be a 2D Tensor, but got Tensor of dimension ", weight.dim());
   check(input.dtype() == DType::Int64 || input.dtype() == DType::Int32,
         "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
         "Long, Int; but got torch.",

@@ -26,7 +26,10 @@ constexpr auto repeated = [](const Tensor& input, Ints repeats) -> Tensor {
         "tensor");
   Dims pairs = repeated_pairs(input.shape(), repeats), shape, once;
   for (size_t i = 0; i < pairs.size(); i += 2) {
-    shape.push_back(pairs[i] * pairs[i + 1]);
+    int64_t size;
+    bool overflow = __builtin_mul_overflow(pairs[i], pairs[i + 1], &size);
+    check(!overflow, "Storage size calculation overflowed with sizes=", to_string(pairs));
+    shape.push_back(size);
     once.push_back(1);
     once.push_back(pairs[i + 1]);
   }
@@ -127,7 +130,8 @@ constexpr auto interleave_index = [](const Tensor& repeats,
   int64_t total = 0;
   for (int64_t i = 0; i < counts.numel(); ++i) {
     check(count[i] >= 0, "repeats can not be negative");
-    total += count[i];
+    bool overflow = __builtin_add_overflow(total, count[i], &total);
+    check(!overflow, "repeat_interleave: the sum of the repeats overflows");
   }
   check(!output_size || *output_size == total,
         "allocated size does not match required size: ", output_size.value_or(0), " given, ", total,
@@ -161,7 +165,7 @@ constexpr auto interleaved_evenly = [](const Tensor& input, int64_t repeats,
   int64_t along = wrap_dim(dim.value_or(0), source.dim() + (source.dim() == 0));
   check(repeats >= 0, "Repeats must be non-negative");
   if (source.dim() == 0) source = source.reshape(1);
-  int64_t total = source.size(along) * repeats;
+  int64_t total = count_elements(Ints{source.size(along), repeats});
   check(!output_size || *output_size == total, "repeat_interleave: Invalid output_size, expected ",
         total, " but got ", output_size.value_or(0));
   Tensor pairs = source.unsqueeze(along + 1);

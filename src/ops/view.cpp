@@ -401,11 +401,15 @@ constinit const Op op::unflatten_int = {
       dim = wrap_dim(dim, input.dim());
       check(!sizes.empty(), "unflatten: sizes must be non-empty");
       int64_t size = input.size(dim), known = 1, unknown = 0;
-      for (int64_t part : sizes) part == -1 ? ++unknown : known *= part;
+      bool overflow = false;
+      for (int64_t part : sizes) {
+        unknown += part == -1;
+        if (part != -1) overflow |= __builtin_mul_overflow(known, part, &known);
+      }
       check(unknown <= 1, "unflatten: only one dimension can be inferred, got sizes ",
             to_string(sizes));
       bool fits = unknown ? known > 0 && size % known == 0 : known == size;
-      check(fits, "unflatten: Provided sizes ", to_string(sizes),
+      check(fits && !overflow, "unflatten: Provided sizes ", to_string(sizes),
             " don't multiply up to the size of dim ", dim, " (", size, ") in the input tensor");
       Dims shape(input.shape().first(size_t(dim)));
       for (int64_t part : sizes) shape.push_back(part == -1 ? size / known : part);
