@@ -28,6 +28,11 @@ Node::Node() : sequence_(t_sequence++) {
 Node::~Node() = default;
 
 void Node::destroy(Node* node) noexcept {
+  if (node->edges_.empty()) {
+    // Leads no further. Another thread may take up an accumulator even now, and use its mark.
+    if (node->may_die()) delete node;
+    return;
+  }
   // Freeing a node releases its inputs' nodes, which come back here: they queue instead of nesting,
   // so that a chain of a million nodes needs no stack.
   node->mark_ = reinterpret_cast<uintptr_t>(std::exchange(t_condemned, node));

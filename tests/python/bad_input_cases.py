@@ -717,6 +717,7 @@ F.dropout(x, 1.5, inplace=True)
 
 # Errors of the same class that use other words, because they say more or name what the caller wrote.
 OWN_WORDS = """
+torch.repeat_interleave(torch.tensor([2**62, 2**62, 2**62]))
 torch.tensor(1, 2)
 torch.tensor(1, device='tpu')
 torch.Tensor('a')
