@@ -13,7 +13,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # name: (what is set up, what is timed). `torch` is the library; the timed lines run in a function.
 WORKLOADS = {
@@ -204,6 +208,35 @@ def call_site_cost(rounds: int) -> None:
     rushlight._C._set_call_sites(True)
 
 
+HELLO = """#include <rushlight/rushlight.h>
+#include <cstdio>
+int main() {
+  auto x = rushlight::ones({3}).requires_grad_();
+  (x * x).sum().backward();
+  std::puts(x.grad().to_string().c_str());
+}
+"""
+
+
+def cpp_face(build: Path) -> None:
+    """Prints what a call from C++ costs, and what a first program does: to compile and link, and to run."""
+    subprocess.run([build / "rushlight_bench_call"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source, program = Path(folder, "hello.cpp"), Path(folder, "hello")
+        source.write_text(HELLO)
+        include = [f"-I{ROOT / 'include'}", f"-I{build / 'generated'}"]
+        compiler = os.environ.get("CXX", "c++")
+        command = [compiler, "-std=c++20", *include, source, build / "librushlight.a", "-lpthread", "-o", program]
+        taken = []
+        for each in (command, [program]):
+            start = time.perf_counter()
+            subprocess.run(each, check=True, stdout=subprocess.DEVNULL)
+            taken.append(time.perf_counter() - start)
+    print(f"a first C++ program: {taken[0]:.2f} s to compile and link, {taken[1] * 1e3:.0f} ms to run")
+    extension = sum(path.stat().st_size for path in (build / "python").rglob("*") if "__pycache__" not in path.parts)
+    print(f"the package as built: {extension / 1e6:.1f} MB")
+
+
 def show(name: str, ours, theirs) -> None:
     def text(value):
         return f"{value * 1e6:12,.2f}" if isinstance(value, float) else f"{str(value)[:40]:>12}"
@@ -249,6 +282,7 @@ def main() -> None:
         for name, (_, memory) in costs.items():
             print(f"import {name}: {memory:.1f} MB resident")
         call_site_cost(8)
+        cpp_face(ROOT / "build")
 
 
 def better(a, b):
