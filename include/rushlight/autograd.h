@@ -277,6 +277,13 @@ class SavedTensorsHooks {
   ~SavedTensorsHooks() { pop_saved_tensor_hooks(); }
   SavedTensorsHooks(const SavedTensorsHooks&) = delete;
 };
+/// Keeps what is saved in main memory, where everything is: changes nothing, and lets programs
+/// written for other devices compile.
+struct SaveOnCpu {
+  explicit SaveOnCpu(bool /*pin_memory*/ = false) {}
+  ~SaveOnCpu() {}  // NOLINT(modernize-use-equals-default): a guard, not an unused variable
+  SaveOnCpu(const SaveOnCpu&) = delete;
+};
 /// Makes push_saved_tensor_hooks throw `message` in this thread; an empty one allows it again.
 void forbid_saved_tensor_hooks(std::string message);
 const std::string& saved_tensor_hooks_forbidden();

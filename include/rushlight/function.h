@@ -15,6 +15,7 @@
 //   Tensor y = Exp::apply(x);
 
 #include <rushlight/autograd.h>
+#include <rushlight/function_ref.h>
 
 #include <any>
 #include <map>
@@ -97,7 +98,14 @@ Tensor refuse_backward(const Tensor& tensor, const std::string& message);
 /// Name of a C++ type, as written.
 std::string type_name(const std::type_info& type);
 
-/// Base of functions with a backward of their own; see the top of this file. `forward` may take
+/// Runs a backward that can't be differentiated itself: what it returns refuses a second
+/// derivative.
+std::vector<Tensor> run_once(FunctionRef<std::vector<Tensor>()> backward,
+                             const std::vector<Tensor>& gradients);
+
+/// Base of functions with a backward of their own; see the top of this file. With
+/// `static constexpr bool once_differentiable = true;` that backward is not recorded, and a second
+/// derivative through it throws. `forward` may take
 /// other arguments besides tensors and return a Tensor or a vector of them; `backward` returns one
 /// gradient for each argument (for others than tensors an undefined one).
 template <class Self>
@@ -108,7 +116,11 @@ class Function {
     struct Made final : FunctionNode {
       std::string name() const override { return type_name(typeid(Self)) + "Backward"; }
       std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override {
-        std::vector<Tensor> all = Self::backward(context, std::move(gradients));
+        std::vector<Tensor> all;
+        if constexpr (requires { Self::once_differentiable; })
+          all = run_once([&] { return Self::backward(context, gradients); }, gradients);
+        else
+          all = Self::backward(context, std::move(gradients));
         check(all.size() == sizeof...(Arguments), "function ", name(),
               " returned an incorrect number of gradients (expected ", sizeof...(Arguments),
               ", got ", all.size(), ")");

@@ -114,6 +114,29 @@ TEST(Checkpoint, NoticesThatTheSecondTimeDiffers) {
   EXPECT_THROW(y.backward(), Error);
 }
 
+struct SquareOnce : autograd::Function<SquareOnce> {
+  static constexpr bool once_differentiable = true;
+  static Tensor forward(autograd::Context& context, const Tensor& x) {
+    context.save_for_backward({x});
+    return x * x;
+  }
+  static std::vector<Tensor> backward(autograd::Context& context, std::vector<Tensor> gradients) {
+    EXPECT_FALSE(autograd::grad_enabled());
+    return {gradients[0] * context.get_saved_variables()[0] * 2.0};
+  }
+};
+
+TEST(AutogradFunctional, AFunctionMayBeDifferentiableOnce) {
+  autograd::SaveOnCpu guard;
+  Tensor x = numbers(3).requires_grad_();
+  SquareOnce::apply(x).sum().backward();
+  EXPECT_TRUE(close(x.grad(), x.detach() * 2.0));
+  Tensor y = (SquareOnce::apply(x) * x).sum();
+  Tensor first = autograd::grad(Tensors{y}, Tensors{x}, {}, true, true)[0];
+  EXPECT_TRUE(close(first.detach(), x.detach() * x.detach() * 3.0));
+  EXPECT_THROW((first * x).sum().backward(), Error);
+}
+
 TEST(AutogradGuards, HooksOnWhatIsSavedLastUntilTheEndOfTheScope) {
   Tensor x = numbers(3).requires_grad_();
   int packed = 0, unpacked = 0;
