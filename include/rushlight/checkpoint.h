@@ -19,8 +19,8 @@ std::vector<Tensor> checkpoint(std::shared_ptr<CheckpointFunction> function,
 
 /// The same of a lambda, from a vector of tensors to a vector, or from one tensor to one.
 template <class F>
-requires std::is_invocable_v < F&, const std::vector<Tensor>
-& > auto checkpoint(F function, std::vector<Tensor> inputs) {
+requires(std::is_invocable_v<F&, const std::vector<Tensor>&>) auto checkpoint(
+    F function, std::vector<Tensor> inputs) {
   struct Made : CheckpointFunction {
     explicit Made(F function) : function(std::move(function)) {}
     std::vector<Tensor> run(const std::vector<Tensor>& given) override { return function(given); }
@@ -31,8 +31,8 @@ requires std::is_invocable_v < F&, const std::vector<Tensor>
       std::move(inputs));
 }
 template <class F>
-requires std::is_invocable_r_v<Tensor, F&, const Tensor&> Tensor checkpoint(F function,
-                                                                            const Tensor& input) {
+requires(std::is_invocable_r_v<Tensor, F&, const Tensor&>) Tensor
+    checkpoint(F function, const Tensor& input) {
   auto as_list = [function = std::move(function)](const std::vector<Tensor>& given) mutable {
     return std::vector<Tensor>{function(given[0])};
   };

@@ -222,19 +222,6 @@ Tensor refuse_backward(const Tensor& tensor, const std::string& message) {
 std::vector<Tensor> Context::get_saved_variables() const { return node_->saved_tensors(); }
 bool Context::needs_input_grad(size_t i) const { return node_->needs(i); }
 
-namespace {
-
-/// Passes a gradient on, once.
-struct Once : Function<Once> {
-  static Tensor forward(Context&, const Tensor& gradient) { return gradient.detach(); }
-  static std::vector<Tensor> backward(Context&, const std::vector<Tensor>&) {
-    fail(ErrorKind::Runtime,
-         "trying to differentiate twice a function that was marked with @once_differentiable");
-  }
-};
-
-}  // namespace
-
 std::vector<Tensor> run_once(FunctionRef<std::vector<Tensor>()> backward,
                              const std::vector<Tensor>& gradients) {
   bool recorded = false;
@@ -249,7 +236,8 @@ std::vector<Tensor> run_once(FunctionRef<std::vector<Tensor>()> backward,
     if (!recorded || !gradient.defined()) continue;
     Tensor leaf = gradient.detach();
     leaf.requires_grad_();
-    gradient = Once::apply(leaf);
+    gradient = refuse_backward(
+        leaf, "trying to differentiate twice a function that was marked with @once_differentiable");
   }
   return computed;
 }

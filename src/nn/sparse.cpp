@@ -25,6 +25,27 @@ void reset_table(Layer& layer) {
   init::zeros_(layer.tensor("weight").detach().select(0, layer.integer("padding_idx")));
 }
 
+/// The weight that is given, or room for one.
+Tensor table(Layer& layer, const Arguments& arguments) {
+  int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
+  wrap_padding(layer);
+  const Tensor& given = arguments["_weight"].tensor_or_undefined();
+  check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
+        "Shape of weight does not match num_embeddings and embedding_dim");
+  arguments.initialised = given.defined();
+  return given.defined() ? given.detach() : arguments.empty({count, size});
+}
+
+std::optional<int64_t> padding(const Layer& layer) {
+  if (layer.is_none("padding_idx")) return {};
+  return layer.integer("padding_idx");
+}
+
+std::optional<double> max_norm(const Layer& layer) {
+  if (layer.is_none("max_norm")) return {};
+  return layer.real("max_norm");
+}
+
 }  // namespace
 
 constinit const LayerEntry layer::Embedding = {
@@ -43,27 +64,18 @@ constinit const LayerEntry layer::Embedding = {
     .hidden = "_weight, _freeze",
     .build =
         [](Layer& layer, const Arguments& arguments) {
-          int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
-          wrap_padding(layer);
-          const Tensor& given = arguments["_weight"].tensor_or_undefined();
-          check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
-                "Shape of weight does not match num_embeddings and embedding_dim");
-          Tensor weight = given.defined() ? given.detach() : arguments.empty({count, size});
+          Tensor weight = table(layer, arguments);
           if (arguments["_freeze"].as<bool>())
             layer.register_parameter("weight", weight);
           else
             layer.add_parameter("weight", weight);
-          arguments.initialised = given.defined();
         },
     .reset = reset_table,
     .forward =
         [](Layer& layer, Tensors x) {
-          std::optional<int64_t> padding;
-          if (!layer.is_none("padding_idx")) padding = layer.integer("padding_idx");
-          std::optional<double> max_norm;
-          if (!layer.is_none("max_norm")) max_norm = layer.real("max_norm");
-          return embedding(x[0], layer.tensor("weight"), padding, max_norm, layer.real("norm_type"),
-                           layer.flag("scale_grad_by_freq"), layer.flag("sparse"));
+          return embedding(x[0], layer.tensor("weight"), padding(layer), max_norm(layer),
+                           layer.real("norm_type"), layer.flag("scale_grad_by_freq"),
+                           layer.flag("sparse"));
         },
 };
 
@@ -83,27 +95,16 @@ constinit const LayerEntry layer::EmbeddingBag = {
     .hidden = "_weight",
     .build =
         [](Layer& layer, const Arguments& arguments) {
-          int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
-          wrap_padding(layer);
-          const Tensor& given = arguments["_weight"].tensor_or_undefined();
-          check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
-                "Shape of weight does not match num_embeddings and embedding_dim");
-          layer.add_parameter("weight",
-                              given.defined() ? given.detach() : arguments.empty({count, size}));
-          arguments.initialised = given.defined();
+          layer.add_parameter("weight", table(layer, arguments));
         },
     .reset = reset_table,
     .forward =
         [](Layer& layer, Tensors x) {
-          std::optional<int64_t> padding;
-          if (!layer.is_none("padding_idx")) padding = layer.integer("padding_idx");
-          std::optional<double> max_norm;
-          if (!layer.is_none("max_norm")) max_norm = layer.real("max_norm");
           auto given = [&](size_t i) { return x.size() > i ? x[i] : Tensor(); };
-          return embedding_bag(x[0], layer.tensor("weight"), given(1), max_norm,
+          return embedding_bag(x[0], layer.tensor("weight"), given(1), max_norm(layer),
                                layer.real("norm_type"), layer.flag("scale_grad_by_freq"),
                                layer.text("mode"), layer.flag("sparse"), given(2),
-                               layer.flag("include_last_offset"), padding);
+                               layer.flag("include_last_offset"), padding(layer));
         },
 };
 
