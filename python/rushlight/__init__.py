@@ -85,6 +85,8 @@ from rushlight.autograd.grad_mode import (  # noqa: E402, F401
     set_grad_enabled,
 )
 
+from rushlight._lazy import getter as _getter  # noqa: E402
+
 from math import e, inf, nan, pi  # noqa: E402, F401
 
 newaxis = None
@@ -102,15 +104,4 @@ _ABSENT = {
 }
 
 
-def __getattr__(name: str):  # submodules are imported when they are first used
-    if name in _LAZY:
-        import importlib
-
-        try:
-            return importlib.import_module("rushlight." + name)
-        except ModuleNotFoundError as error:
-            if error.name != "rushlight." + name:
-                raise
-    if name in _ABSENT:
-        raise AttributeError(f"torch.{name} is not available in Rushlight yet; {_ABSENT[name]}")
-    raise AttributeError(f"module 'rushlight' has no attribute '{name}'")
+__getattr__ = _getter(__name__, {name: name for name in _LAZY}, _ABSENT, hint="")

@@ -1,6 +1,7 @@
 """Linear algebra: the operations whose names begin with `linalg_`, and products."""
 
 from rushlight import _C
+from rushlight._lazy import getter as _getter
 
 globals().update(
     {name[len("linalg_") :]: function for name, function in _C._functions.items() if name.startswith("linalg_")}
@@ -8,8 +9,8 @@ globals().update(
 matmul = _C._functions["matmul"]
 
 
-def __getattr__(name: str):
-    raise AttributeError(
-        f"rushlight.linalg has no '{name}'; it has "
-        + ", ".join(sorted(known for known in globals() if known[0] != "_"))
-    )
+def _known() -> str:
+    return "it has " + ", ".join(sorted(name for name in globals() if name[0] != "_"))
+
+
+__getattr__ = _getter(__name__, hint=_known)

@@ -1,6 +1,7 @@
 """Special functions: the operations whose names begin with `special_`, and others by their names here."""
 
 from rushlight import _C
+from rushlight._lazy import getter as _getter
 
 _OTHER_NAMES = {
     "digamma": "digamma",
@@ -33,8 +34,8 @@ globals().update(
 )
 
 
-def __getattr__(name: str):
-    raise AttributeError(
-        f"rushlight.special has no '{name}'; it has "
-        + ", ".join(sorted(known for known in globals() if known[0] != "_"))
-    )
+def _known() -> str:
+    return "it has " + ", ".join(sorted(name for name in globals() if name[0] != "_"))
+
+
+__getattr__ = _getter(__name__, hint=_known)

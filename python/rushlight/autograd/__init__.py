@@ -3,6 +3,7 @@
 from typing import Any
 
 from rushlight._C import SavedTensor, Tensor, _backward, _grad  # noqa: F401
+from rushlight._lazy import getter as _getter
 from rushlight.autograd import anomaly_mode, function, graph  # noqa: F401
 from rushlight.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: F401
 from rushlight.autograd.function import Function  # noqa: F401
@@ -124,23 +125,16 @@ def _zeros(input, create_graph):
     return input.new_zeros(input.shape, requires_grad=create_graph)
 
 
-_LAZY = ("functional",)
-_REFUSED = {
-    "profiler": "use Python's own profilers, or perf: a call of an operation is one C++ frame",
-    "profiler_legacy": "use Python's own profilers, or perf",
-    "forward_ad": "forward-mode differentiation is not available; use autograd.functional.jvp",
-}
-
-
-def __getattr__(name):  # what few programs use is imported when it is first asked for
-    import importlib
-
-    if name == "functional":
-        return importlib.import_module("rushlight.autograd.functional")
-    if name in _REFUSED:
-        raise NotImplementedError(f"rushlight.autograd.{name}: {_REFUSED[name]}")
-    raise AttributeError(f"module 'rushlight.autograd' has no attribute '{name}'")
-
+# What few programs use is imported when it is first asked for.
+__getattr__ = _getter(
+    __name__,
+    {"functional": "functional"},
+    {
+        "profiler": "use Python's own profilers, or perf: a call of an operation is one C++ frame",
+        "profiler_legacy": "use Python's own profilers, or perf",
+        "forward_ad": "there is no forward mode; autograd.functional.jvp gives the same products",
+    },
+)
 
 # Now, not later: an import of the module gradcheck would put it in the place of the function.
 from rushlight.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402, F401

@@ -1,5 +1,6 @@
 """Probability distributions: samples, log-probabilities, entropies."""
 
+from rushlight._lazy import getter as _getter
 from rushlight.distributions import constraints
 from rushlight.distributions.bernoulli import Bernoulli
 from rushlight.distributions.categorical import Categorical
@@ -23,9 +24,4 @@ __all__ = [
     "register_kl",
 ]
 
-
-def __getattr__(name: str) -> None:
-    raise AttributeError(
-        f"module 'rushlight.distributions' has no attribute '{name}'"
-        + ("" if name.startswith("__") else f": Rushlight does not have it yet; it has {', '.join(__all__[:7])}")
-    )
+__getattr__ = _getter(__name__, hint=f"Rushlight does not have it yet; it has {', '.join(__all__[:7])}")

@@ -1,20 +1,17 @@
 """Modules as functions of their parameters."""
 
+from rushlight._lazy import getter as _getter
 from rushlight.nn.utils.stateless import functional_call
 
 __all__ = ["functional_call"]
 
-
-def __getattr__(name):
-    nearest = {
-        "grad": "autograd.grad",
-        "vjp": "autograd.functional.vjp",
-        "jvp": "autograd.functional.jvp",
-        "jacrev": "autograd.functional.jacobian",
-        "jacfwd": "autograd.functional.jacobian",
-        "hessian": "autograd.functional.hessian",
-        "vmap": "a loop and stack()",
-    }
-    if name in nearest:
-        raise NotImplementedError(f"rushlight.func.{name} is not there yet; the nearest is {nearest[name]}")
-    raise AttributeError(f"module 'rushlight.func' has no attribute '{name}'")
+_NEAREST = {
+    "grad": "autograd.grad",
+    "vjp": "autograd.functional.vjp",
+    "jvp": "autograd.functional.jvp",
+    "jacrev": "autograd.functional.jacobian",
+    "jacfwd": "autograd.functional.jacobian",
+    "hessian": "autograd.functional.hessian",
+    "vmap": "a loop and stack()",
+}
+__getattr__ = _getter(__name__, absent={name: f"the nearest is {nearest}" for name, nearest in _NEAREST.items()})

@@ -2,6 +2,7 @@
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight._lazy import getter as _getter
 
 globals().update({name: function for name, function in _C._nn_functions.items() if name[0] != "_"})
 
@@ -45,8 +46,4 @@ def triplet_margin_with_distance_loss(
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 
 
-def __getattr__(name):
-    raise AttributeError(
-        f"module 'rushlight.nn.functional' has no attribute '{name}'"
-        + ("" if name.startswith("__") else ": Rushlight does not have it yet")
-    )
+__getattr__ = _getter(__name__)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight._lazy import getter as _getter
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -204,6 +205,4 @@ def is_lazy(param):
 
 _C._set_tensor_classes(Parameter)
 
-
-def __getattr__(name):
-    raise AttributeError(f"module 'rushlight.nn.parameter' has no attribute '{name}': Rushlight does not have it yet")
+__getattr__ = _getter(__name__)

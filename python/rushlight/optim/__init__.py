@@ -1,5 +1,6 @@
 """Optimizers and schedules of learning rates."""
 
+from rushlight._lazy import getter as _getter
 from rushlight.optim import lr_scheduler
 from rushlight.optim.adadelta import Adadelta
 from rushlight.optim.adagrad import Adagrad
@@ -32,20 +33,6 @@ __all__ = [
 
 
 # What few programs use is imported when it is first asked for.
-_LATER = {"LBFGS": "lbfgs", "Adafactor": "adafactor", "Muon": "muon"}
-__all__ += [*_LATER, "swa_utils"]
-
-
-def __getattr__(name: str):
-    import importlib
-
-    if name == "swa_utils":
-        return importlib.import_module("rushlight.optim.swa_utils")
-    if name in _LATER:
-        globals()[name] = getattr(importlib.import_module("rushlight.optim." + _LATER[name]), name)
-        return globals()[name]
-    if name == "SparseAdam":
-        raise NotImplementedError(
-            "rushlight.optim.SparseAdam: there are no sparse gradients; the nearest is optim.Adam"
-        )
-    raise AttributeError(f"module 'rushlight.optim' has no attribute '{name}'")
+_LATER = {"LBFGS": "lbfgs", "Adafactor": "adafactor", "Muon": "muon", "swa_utils": "swa_utils"}
+__all__ += _LATER
+__getattr__ = _getter(__name__, _LATER, {"SparseAdam": "there are no sparse gradients; the nearest is optim.Adam"})

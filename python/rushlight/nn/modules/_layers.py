@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 from rushlight import _C
+from rushlight._lazy import getter
 from rushlight.nn.modules.module import Module
 
 FILES = dict(_C._layer_names())
@@ -53,6 +54,7 @@ def provide(module_name) -> Any:
     file = module_name.rpartition(".")[2]
     shown_in = {**FILES, **{name: shown for name, (shown, _) in IN_PYTHON.items()}}
     names = [name for name in shown_in if file in ("nn", "modules", shown_in[name])]
+    missing = getter(module_name)
 
     def __getattr__(name):
         if name in IN_PYTHON and name in names:
@@ -61,9 +63,6 @@ def provide(module_name) -> Any:
             return layer(name)
         if file == "modules" and name in {"container", "lazy", "adaptive", *FILES.values()}:
             return importlib.import_module("rushlight.nn.modules." + name)
-        raise AttributeError(
-            f"module '{module_name}' has no attribute '{name}'"
-            + ("" if name.startswith("__") else ": Rushlight does not have it yet")
-        )
+        return missing(name)
 
     return __getattr__, names

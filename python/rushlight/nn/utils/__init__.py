@@ -1,8 +1,8 @@
 """Gradients, parameters and weights of a whole network; sequences of different lengths."""
 
-import importlib
 from typing import Any
 
+from rushlight._lazy import getter as _getter
 from rushlight.nn.utils.clip_grad import (  # noqa: F401
     clip_grad_norm,
     clip_grad_norm_,
@@ -34,6 +34,8 @@ _LATER = {
     "remove_weight_norm": "_weight_norm",
     "spectral_norm": "_spectral_norm",
     "remove_spectral_norm": "_spectral_norm",
+    "rnn": "rnn",
+    "stateless": "stateless",
 }
 
 
@@ -51,14 +53,4 @@ def skip_init(module_cls, *args, **kwargs) -> Any:
     return module_cls(*args, **kwargs).to_empty(device=device)
 
 
-def __getattr__(name):
-    if name in ("rnn", "stateless"):
-        return importlib.import_module("rushlight.nn.utils." + name)
-    if name in _LATER:
-        function = getattr(importlib.import_module("rushlight.nn.utils." + _LATER[name]), name)
-        globals()[name] = function
-        return function
-    raise AttributeError(
-        f"module 'rushlight.nn.utils' has no attribute '{name}'"
-        + ("" if name.startswith("__") else ": Rushlight does not have it yet")
-    )
+__getattr__ = _getter(__name__, _LATER)

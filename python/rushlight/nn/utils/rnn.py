@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from rushlight._lazy import getter as _getter
+
 __all__ = ["pad_sequence", "unpad_sequence"]
 
 
@@ -40,8 +42,4 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
     return [sequence[: int(length)] for sequence, length in zip(padded_sequences, lengths, strict=True)]
 
 
-def __getattr__(name):
-    raise AttributeError(
-        f"module 'rushlight.nn.utils.rnn' has no attribute '{name}'"
-        + ("" if name.startswith("__") else ": Rushlight does not have it yet")
-    )
+__getattr__ = _getter(__name__)

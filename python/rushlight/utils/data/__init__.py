@@ -1,5 +1,6 @@
 """Datasets, samplers, and the loader that makes batches of them."""
 
+from rushlight._lazy import getter as _getter
 from rushlight.utils.data.dataloader import (
     DataLoader,
     _DatasetKind,
@@ -48,11 +49,5 @@ __all__ = [
     "random_split",
 ]
 
-
-def __getattr__(name: str):
-    nearest = {"DistributedSampler": "RandomSampler", "IterDataPipe": "IterableDataset", "MapDataPipe": "Dataset"}
-    if name in nearest:
-        raise NotImplementedError(
-            f"rushlight.utils.data.{name} is not there; the nearest is utils.data.{nearest[name]}"
-        )
-    raise AttributeError(f"module 'rushlight.utils.data' has no attribute '{name}'")
+_NEAREST = {"DistributedSampler": "RandomSampler", "IterDataPipe": "IterableDataset", "MapDataPipe": "Dataset"}
+__getattr__ = _getter(__name__, absent={name: f"the nearest is utils.data.{near}" for name, near in _NEAREST.items()})
