@@ -120,8 +120,10 @@ std::vector<autograd::Edge> targets_in(PyObject* sequence, bool accumulate) {
     check(is_tensor(item.get()), ErrorKind::Type,
           "inputs can be either Tensors or GradientEdges, but got ", Py_TYPE(item.get())->tp_name);
     const Tensor& tensor = tensor_of(item.get());
-    check(tensor.requires_grad(), "One of the differentiated Tensors does not require grad");
     if (accumulate && !tensor.is_leaf()) autograd::retain_grad(tensor);
+    check(tensor.requires_grad(), accumulate
+                                      ? "can't retain_grad on Tensor that has requires_grad=False"
+                                      : "One of the differentiated Tensors does not require grad");
     edges.push_back(autograd::gradient_edge(tensor));
   }
   return edges;
@@ -211,13 +213,24 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
                                      &gradient, &retain, &create, &inputs)) {
       return nullptr;
     }
+    Object listed;
+    if (gradient != Py_None && !is_tensor(gradient)) {
+      listed = checked(PySequence_Tuple(gradient));
+      check(PyTuple_GET_SIZE(listed.get()) > 0, "got 1 tensors and 0 gradients");
+      gradient = PyTuple_GET_ITEM(listed.get(), 0);
+    }
     check(gradient == Py_None || is_tensor(gradient), ErrorKind::Type,
           "gradients can be either Tensors or None, but got ", Py_TYPE(gradient)->tp_name);
     bool keep = retain == Py_None ? create != 0 : PyObject_IsTrue(retain) == 1;
     std::vector<autograd::Edge> only;
     if (inputs != Py_None) {
       bool single = is_tensor(inputs) || is_edge(inputs);
-      Object list = single ? checked(PyTuple_Pack(1, inputs)) : Object::borrow(inputs);
+      check(!PyDict_Check(inputs) || PyDict_CheckExact(inputs), ErrorKind::Type,
+            "`inputs` argument to `backward()` must be a dict, not ", _PyType_Name(Py_TYPE(inputs)),
+            ". Other Mapping types are not supported.");
+      Object list = single                      ? checked(PyTuple_Pack(1, inputs))
+                    : PyDict_CheckExact(inputs) ? checked(PyDict_Values(inputs))
+                                                : Object::borrow(inputs);
       only = targets_in(list.get(), true);
       check(!only.empty(), "`inputs` argument to `backward()` cannot be empty.");
     }

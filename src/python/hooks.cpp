@@ -126,8 +126,10 @@ struct PythonLeafHook final : PythonHook<autograd::LeafHook> {
     if (!held) return;
     Object argument = checked(wrap(leaf));
     Object result = checked(PyObject_CallOneArg(held.get(), argument.get()));
-    bool is_same = result.get() == Py_None || result.get() == argument.get();
-    check(is_same, "Tensor post accumulate grad hooks should return None.");
+    if (result.get() == Py_None) return;
+    check(is_tensor(result.get()), ErrorKind::Type, "expected Variable, but hook returned '",
+          Py_TYPE(result.get())->tp_name, "'");
+    check(result.get() == argument.get(), "Tensor post accumulate grad hooks should return None.");
   }
 };
 

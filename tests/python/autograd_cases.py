@@ -1680,3 +1680,38 @@ def function_saves_the_view_it_changed():
     Exp.apply(b[1:])
     (first,) = torch.autograd.grad((b * b).sum(), a, create_graph=True)
     return first, torch.autograd.grad(first.sum(), a)
+
+
+def wanted_gradients_in_every_spelling():
+    from collections import OrderedDict, UserDict
+
+    grad, x, z = torch.autograd.grad, leaf(), leaf()
+    both = {"x": x, "z": z}
+    note(grad((x * 2).sum(), both, allow_unused=True), grad(x.sum(), both, materialize_grads=True))
+    note(grad(x.sum(), x, None, True, True, True, True), grad(x.sum(), x, only_inputs=False))
+    try_each(
+        lambda: grad(x.sum(), {}),
+        lambda: grad(x.sum(), OrderedDict(both)),
+        lambda: grad(x.sum(), UserDict(both)),
+        lambda: grad(x.sum(), None),
+        lambda: x.sum().backward(inputs=both),
+        lambda: x.sum().backward(inputs={"x": x}),
+        lambda: x.sum().backward(inputs=OrderedDict(x=x)),
+        lambda: torch.autograd.backward(x.sum(), inputs=UserDict(x=x)),
+        lambda: x.sum().backward(inputs=[x.detach()]),
+        lambda: x.sum().backward([torch.tensor(3.0), None]),
+        lambda: x.sum().backward([]),
+        lambda: x.sum().backward(3),
+        lambda: torch.autograd.backward(x.sum(), [torch.tensor(3.0), None]),
+        lambda: torch.autograd.backward([x.sum(), z.sum()], [None]),
+        lambda: torch.autograd.backward(None),
+    )
+    note(x.grad, z.grad)
+
+
+def accumulation_hooks_return_nothing():
+    for returned in (None, 3, [1], torch.ones(3)):
+        p = leaf()
+        p.register_post_accumulate_grad_hook(lambda p, returned=returned: returned)
+        try_each(lambda p=p: p.sum().backward())
+        note(p.grad)

@@ -1,5 +1,6 @@
 """Gradients: backward over what was recorded."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rushlight._C import SavedTensor, Tensor, _backward, _grad  # noqa: F401
@@ -39,16 +40,26 @@ __all__ = [
 
 
 def _as_tuple(value):
-    if value is None:
-        return ()
     return (value,) if isinstance(value, (Tensor, GradientEdge)) else tuple(value)
 
 
+def _inputs(given, caller):
+    """What gradients are wanted for; of a dict, its values."""
+    if type(given) is dict:
+        given = given.values()
+    elif isinstance(given, Mapping):
+        raise TypeError(
+            f"`inputs` argument to `{caller}()` must be a dict, not {type(given).__name__}. "
+            "Other Mapping types are not supported."
+        )
+    inputs = _as_tuple(given)
+    if not inputs:
+        raise RuntimeError(f"`inputs` argument to `{caller}()` cannot be empty.")
+    return inputs
+
+
 def _gradients(given, count):
-    gradients = (None,) * count if given is None else _as_tuple(given)
-    if len(gradients) != count:
-        raise RuntimeError(f"got {count} tensors and {len(gradients)} gradients")
-    return gradients
+    return (None,) * count if given is None else _as_tuple(given)[:count]
 
 
 def backward(
@@ -70,9 +81,7 @@ def backward(
                 "Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
-    inputs_given = _as_tuple(inputs)
-    if inputs is not None and not inputs_given:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    inputs_given = () if inputs is None else _inputs(inputs, "backward")
     tensors = _as_tuple(tensors)
     retain = create_graph if retain_graph is None else retain_graph
     _backward(tensors, _gradients(grad_tensors, len(tensors)), bool(retain), bool(create_graph), inputs_given)
@@ -84,24 +93,32 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor, ...]:
-    """The gradients of `outputs`, weighted by `grad_outputs`, with respect to `inputs`: a tuple.
+) -> Any:
+    """The gradients of `outputs`, weighted by `grad_outputs`, with respect to `inputs`: a tuple, or a dict like `inputs`.
 
     An input that was not used raises RuntimeError, unless `allow_unused` (None stands for its gradient)
-    or `materialize_grads` (zeros do).
+    or `materialize_grads` (zeros do). `only_inputs` is ignored.
     """
+    if not only_inputs:
+        import warnings
+
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other "
+            "parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if is_grads_batched:
         raise NotImplementedError("grad(): is_grads_batched=True needs vmap; call grad() for each row")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
-    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
-    if not inputs:
-        raise ValueError("grad requires non-empty inputs.")
+    outputs, keys, inputs = _as_tuple(outputs), inputs, _inputs(inputs, "grad")
     retain = create_graph if retain_graph is None else retain_graph
     results = _grad(
         outputs,
@@ -116,7 +133,7 @@ def grad(
             _zeros(input, create_graph) if result is None else result
             for input, result in zip(inputs, results, strict=False)
         )
-    return results
+    return dict(zip(keys, results, strict=True)) if type(keys) is dict else results
 
 
 def _zeros(input, create_graph):

@@ -100,7 +100,7 @@ class BackwardHook:
             "require gradients. See "
             "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
             "#torch.nn.Module.register_full_backward_hook for more details.",
-            stacklevel=4,
+            stacklevel=3,
         )
         for hook in self.user_hooks:
             result = hook(self.module, (None,) * self.n_inputs, gradients)

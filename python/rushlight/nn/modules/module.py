@@ -562,7 +562,7 @@ def _add_legacy_hooks(module, hooks, args, result):
         first.grad_fn.register_hook(_WrappedHook(hook, module))
     fault = _fault_of_legacy_hook(first.grad_fn, args, result)
     if fault:
-        warnings.warn("Using " + fault, FutureWarning, stacklevel=5)
+        warnings.warn("Using " + fault, FutureWarning, stacklevel=4)
 
 
 def _fault_of_legacy_hook(grad_fn, args, result):
