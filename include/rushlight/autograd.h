@@ -82,7 +82,9 @@ struct NodeHooks {
 /// One recorded operation: gradients of its results go in, gradients of its inputs come out.
 class Node : public RefCounted {
  protected:
-  bool released_ = false;  // what was saved is gone; first, where it takes no room of its own
+  // First, where they take no room of their own.
+  bool released_ = false;  // what was saved is gone
+  uint8_t unfolded_ = 0;   // bits, for OpNode::unfold
 
  public:
   Node();
@@ -97,6 +99,8 @@ class Node : public RefCounted {
   virtual void apply(Gradients& arrived, Gradients& computed) = 0;
   /// Drops what was saved for backward; applying the node again is then an error.
   virtual void release_saved() {}
+  /// Becomes the several nodes that it stands for, where it does; before somebody looks at it.
+  virtual void unfold() {}
   /// Asked when the last reference is gone; false if the node has been taken up again.
   virtual bool may_die() noexcept { return true; }
 
@@ -330,6 +334,8 @@ class DetectAnomaly {
 Node* running_node();
 /// Number of the pass that this thread's backward is in; 0 outside of one.
 uint32_t running_pass();
+/// Whether a backward pass is running, in any thread.
+bool any_pass_runs();
 /// Whether that pass runs this node.
 bool pass_runs(const Node& node);
 

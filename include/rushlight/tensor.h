@@ -28,9 +28,12 @@ class Node;
 struct Metadata;
 }  // namespace autograd
 
-/// A write counter of its own, for tensors made by `.data`, whose writes autograd does not see.
+/// A write counter that is not that of the tensor's storage: a new one, for tensors made by
+/// `.data`, whose writes autograd does not see; or that of the storage which the tensor had before.
 struct OwnVersion : RefCounted {
   Version version;
+  Ref<Storage> former;
+  Version& current() { return former ? former->version() : version; }
   static void destroy(OwnVersion* version) noexcept { delete version; }
 };
 
@@ -47,7 +50,9 @@ class TensorImpl final : public RefCounted {
   static void operator delete(void* block) noexcept;
 
   void update_layout();  ///< recomputes what is derived from shape and strides
-  Version& version() { return own_version ? own_version->version : storage->version(); }
+  Version& version() { return own_version ? own_version->current() : storage->version(); }
+  /// Becomes elements of another storage; the count of writes goes on, shared with whom it was.
+  void rebind(Ref<Storage> to, DType dtype, Ints shape, Ints strides, int64_t offset);
 
   Ref<Storage> storage;
   Dims shape, strides;
@@ -114,6 +119,9 @@ class Tensor {
   /// The accumulated gradient; undefined if there is none.
   Tensor grad() const;
   void set_grad(const Tensor& grad) const;
+  /// `x.data = source`: the elements of `source` take the place of this tensor's, unseen by
+  /// autograd. Throws if this tensor requires grad and `source` is not floating.
+  void set_data(const Tensor& source) const;
   /// The node that computed this tensor, or null for a leaf.
   Ref<autograd::Node> grad_fn() const;
   /// Adds the gradients of this tensor with respect to the leaves it was computed from.

@@ -233,7 +233,7 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         size = (holder.numel() // self.element_size(),)
     if stride is None:
         stride = _C._functions["empty"](tuple(size), device="meta").stride()
-    return _C._set(self, holder, storage_offset, tuple(size), tuple(stride))
+    return _C._functions["_set_"](self, holder, storage_offset, tuple(size), tuple(stride))
 
 
 Tensor.untyped_storage, Tensor.storage, Tensor.set_ = untyped_storage, storage, set_

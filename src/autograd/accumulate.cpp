@@ -55,6 +55,20 @@ Ref<Node> accumulator(const Tensor& leaf) {
   return made->wake(leaf, std::move(node ? node->hooks : meta.hooks));
 }
 
+void reset_accumulator(const Tensor& leaf) {
+  if (!leaf.impl()->autograd) return;
+  Metadata& meta = *leaf.impl()->autograd;
+  meta.shared_accumulator = nullptr;
+  std::lock_guard lock(meta.accumulator_lock);
+  auto* node = static_cast<AccumulateGrad*>(meta.accumulator);
+  if (!node || node->sleeps()) return;
+  if (node->hooks) {
+    meta.hooks = std::make_unique<NodeHooks>();
+    meta.hooks->tensor = node->hooks->tensor;
+  }
+  meta.accumulator = nullptr;  // it lives as long as the graphs that lead to it
+}
+
 void prepare_leaf(const Tensor& leaf) {
   Metadata& meta = metadata(leaf);
   std::lock_guard lock(meta.accumulator_lock);
@@ -145,6 +159,8 @@ void accumulate(const Tensor& leaf, Tensor gradient, int holders) {
           if (!add_small(before, gradient)) before.add_(gradient);
           return;
         }
+        // The leaf may have got another shape since it was used.
+        if (!same(gradient.shape(), leaf.shape())) broadcast_shapes(leaf.shape(), gradient.shape());
         // One that only we hold is taken as it is; any other is copied, lest two leaves share.
         if (is_sole_owner(gradient, holders) && fits_layout(gradient, leaf)) {
           meta.grad = std::move(gradient);

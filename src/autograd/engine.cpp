@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "autograd/accumulate.h"
+#include "autograd/saved_tensor.h"
 
 namespace rushlight::autograd {
 
@@ -57,6 +58,7 @@ class Task {
         number_(++g_task_number),
         marks_(g_active_tasks.fetch_add(1) == 0),
         outer_(t_task),
+        saved_hooks_(saved_tensor_hooks_depth()),
         depth_(t_task ? t_task->depth_ + 1 : 1),
         work_(t_spare ? std::move(t_spare) : std::make_unique<Workspace>()),
         states_(work_->states) {
@@ -64,6 +66,7 @@ class Task {
   }
   ~Task() {
     t_task = outer_;
+    drop_saved_tensor_hooks(saved_hooks_);
     g_active_tasks.fetch_sub(1);
     states_.clear();
     if (states_.capacity() > kKeptStates) return;
@@ -110,6 +113,8 @@ class Task {
   bool is_long_ = false;
   size_t nodes_run_ = 0;
   Task* outer_;
+  size_t
+      saved_hooks_;  // those that were pushed before; what is pushed meanwhile ends with the pass
   int depth_;
   std::unique_ptr<Workspace> work_;
   std::vector<State>& states_;
@@ -276,6 +281,12 @@ std::vector<std::shared_ptr<T>> current(const std::vector<std::shared_ptr<T>>& h
   }
 }
 
+/// `arrived` is empty if there was no such hook when the node was run: what arrived may be gone.
+[[gnu::noinline]] void run_post_hooks(const Node& node, Gradients& computed,
+                                      const Gradients& arrived) {
+  for (auto& hook : current(node.hooks->post)) hook->run(computed, arrived);
+}
+
 [[gnu::noinline]] void check_nan(Node& node, const Gradients& computed) {
   NoGrad guard;
   for (size_t i = 0; i < computed.size(); ++i) {
@@ -299,6 +310,7 @@ void set_anomaly_enabled(bool enabled, bool check_nan) {
 }
 const AnomalyHandler* anomaly_handler() { return g_anomaly_handler; }
 Node* running_node() { return t_running; }
+bool any_pass_runs() { return g_active_tasks.load() > 0; }
 uint32_t running_pass() { return t_task ? t_task->number() : 0; }
 int pass_depth() { return t_task ? t_task->depth() : 0; }
 bool pass_is_restricted() { return t_task && t_task->is_restricted(); }
@@ -340,21 +352,15 @@ void Task::run_node(uint32_t index, std::vector<Tensor>* captured) {
   }
   Gradients computed;
   if (needed) {
+    Gradients arrived;
     if (hooks) [[unlikely]] {
       run_tensor_hooks(*hooks, gradients);
       for (auto& hook : current(hooks->pre)) hook->run(gradients);
-      Gradients arrived;
-      if (hooks->post.empty())
-        arrived.resize(gradients.size());  // undefined, so that the gradient may be taken as it is
-      else
-        arrived = gradients;
-      apply(node, gradients, computed);
-      if (node->hooks) {  // it may have got some meanwhile
-        for (auto& hook : current(node->hooks->post)) hook->run(computed, arrived);
-      }
-    } else {
-      apply(node, gradients, computed);
+      if (!hooks->post.empty()) arrived = gradients;
     }
+    apply(node, gradients, computed);
+    if (node->hooks) [[unlikely]]  // it may have got some meanwhile
+      run_post_hooks(*node, computed, arrived);
     if (!options_.retain_graph) node->release_saved();
   }
   deliver(node, computed);

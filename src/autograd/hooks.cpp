@@ -54,10 +54,12 @@ void add_hook(const Tensor& leaf, std::shared_ptr<LeafHook> hook) {
 }
 
 void add_hook(Node& node, std::shared_ptr<PreHook> hook) {
+  node.unfold();
   append(node.own_hooks().pre, std::move(hook), is_removed<PreHook>);
 }
 
 void add_hook(Node& node, std::shared_ptr<PostHook> hook) {
+  node.unfold();
   append(node.own_hooks().post, std::move(hook), is_removed<PostHook>);
 }
 

@@ -109,6 +109,14 @@ void Tensor::set_grad(const Tensor& grad) const {
   std::swap(meta.retained ? *meta.retained : meta.grad, before);
 }
 
+void Tensor::set_data(const Tensor& source) const {
+  const TensorImpl* from = source.impl();
+  check(is_floating(from->dtype) || !impl_->requires_grad,
+        "data set to a tensor that requires gradients must be floating point or complex dtype");
+  if (from->dtype != impl_->dtype) autograd::reset_accumulator(*this);
+  impl_->rebind(from->storage, from->dtype, from->shape, from->strides, from->offset);
+}
+
 void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph,
                       bool create_graph) const {
   autograd::backward({this, 1}, {&gradient, 1}, retain_graph, create_graph);

@@ -58,6 +58,12 @@ void pop_saved_tensor_hooks() {
   t_hooked = !stack.hooks.empty();
 }
 
+size_t saved_tensor_hooks_depth() { return t_hooked ? hook_stack().hooks.size() : 0; }
+
+void drop_saved_tensor_hooks(size_t depth) {
+  while (t_hooked && hook_stack().hooks.size() > depth) pop_saved_tensor_hooks();
+}
+
 void forbid_saved_tensor_hooks(std::string message) {
   HookStack& stack = hook_stack();
   check(message.empty() || stack.hooks.empty(), message);

@@ -68,4 +68,8 @@ class SavedTensor {
   std::unique_ptr<Packed> packed_;
 };
 
+/// How many pairs of hooks are in force in this thread, and back to that many.
+size_t saved_tensor_hooks_depth();
+void drop_saved_tensor_hooks(size_t depth);
+
 }  // namespace rushlight::autograd

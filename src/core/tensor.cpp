@@ -58,6 +58,23 @@ Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
   return Tensor(std::move(impl));
 }
 
+void TensorImpl::rebind(Ref<Storage> to, DType dtype, Ints shape, Ints strides, int64_t offset) {
+  if (storage.get() != to.get() && !own_version) {
+    own_version = Ref<OwnVersion>::adopt(new OwnVersion());
+    // Where nobody else counts by the former storage, its bytes need not be kept.
+    if (storage->use_count() == 1)
+      own_version->version = storage->version();
+    else
+      own_version->former = storage;
+  }
+  storage = std::move(to);
+  this->dtype = dtype;
+  this->shape = Dims(shape);  // may be views of this very tensor's: copied first
+  this->strides = Dims(strides);
+  this->offset = offset;
+  update_layout();
+}
+
 Tensor make_tensor_like(const TensorImpl& like, DType dtype) {
   if (size_of(dtype) > size_of(like.dtype) || like.device == DeviceType::Meta) {
     return make_tensor(like.shape, dtype, {like.device, -1});  // the bytes might overflow

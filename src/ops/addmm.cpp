@@ -133,6 +133,7 @@ Tensor bias_product(const Tensor& bias, const Tensor& input, const Tensor& weigh
 
 /// x @ W.T (+ bias) for a matrix W; x may have any number of dims from one.
 Tensor linear_map(const Tensor& input, const Tensor& weight, const Tensor& bias) {
+  if (input.dim() == 1 && !bias.defined()) return input.matmul(weight.t());
   int64_t rows = 1;
   if (input.dim() != 2) {
     for (int64_t i = 0; i + 1 < input.dim(); ++i) rows *= input.shape()[size_t(i)];
@@ -149,9 +150,7 @@ Tensor linear_map(const Tensor& input, const Tensor& weight, const Tensor& bias)
     result = rushlight::_linear(bias, matrix, weight);
   } else {
     check_multiply(matrix, weight, true);
-    Tensor transposed = weight.as_strided({weight.shape()[1], weight.shape()[0]},
-                                          {weight.strides()[1], weight.strides()[0]});
-    result = bias.addmm(matrix, transposed);
+    result = bias.addmm(matrix, weight.t());
   }
   if (input.dim() == 2) return result;
   Dims shape(input.shape().first(size_t(input.dim() - 1)));
@@ -248,21 +247,22 @@ constinit const Op op::addbmm = {
 };
 
 constinit const Op op::_linear = {
-    .schema = "_linear(Tensor bias, Tensor input, Tensor weight) -> Tensor",
-    .doc = "input @ weight.T + bias for matrices and a vector, in one pass.",
+    .schema = "_linear(Tensor bias, Tensor mat1, Tensor mat2) -> Tensor",
+    .doc = "mat1 @ mat2.T + bias for matrices and a vector, in one pass.",
     .examples = "",
     .variants = "private",
     .forward = run<bias_product>(),
-    .save = "input for weight, weight for input",
+    .save = "mat1 for mat2, mat2 for mat1",
     .backward =
         [](Backward& b) {
           b.wrt("bias", [&] { return b.grad().sum(Ints{0}); });
-          b.wrt("input",
-                [&] { return rushlight::_product(b.grad(), b.saved("weight"), false, false); });
-          b.wrt("weight",
-                [&] { return rushlight::_product(b.grad(), b.saved("input"), true, false); });
+          b.wrt("mat1",
+                [&] { return rushlight::_product(b.grad(), b.saved("mat2"), false, false); });
+          b.wrt("mat2",
+                [&] { return rushlight::_product(b.grad(), b.saved("mat1"), true, false); });
         },
     .node = "AddmmBackward0",
+    .transposed = "mat2",
 };
 
 constinit const Op op::linear = {

@@ -313,9 +313,34 @@ void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) 
   if (!any) return;
   Backward backward(*this, arrived, computed, unpacked.data());
   op.backward(backward);
+  for (size_t k = 0; unfolded_ >> k; ++k) {
+    Tensor& gradient = computed[first_edge[op.info->transposed[k].index]];
+    if (unfolded_ >> k & 1 && gradient.defined()) gradient = gradient.t();
+  }
   for (size_t i = 0; i < computed.size(); ++i) {
     if (computed[i].defined())
       computed[i] = fit_gradient(std::move(computed[i]), inputs[i], *this, i);
+  }
+}
+
+void OpNode::unfold() {
+  if (unfolded_ || autograd::any_pass_runs()) return;
+  const auto& transposed = op.info->transposed;
+  for (size_t k = 0; k < transposed.size(); ++k) {
+    size_t index = first_edge[transposed[k].index];
+    int flag = transposed[k].flag;
+    if (!edges_[index] || (flag >= 0 && !arguments[size_t(flag)].as<bool>())) continue;
+    autograd::Meta& meta = inputs[index];
+    const Tensor standing_in = make_tensor(meta.shape, meta.dtype, Device{DeviceType::Meta});
+    const Value input[] = {standing_in};
+    auto node = Ref<OpNode>::adopt(new OpNode(op::t, input));
+    std::swap(meta.shape[0], meta.shape[1]);
+    node->outputs.push_back(meta);
+    node->edges_[0] = std::move(edges_[index]);
+    node->sequence_ = sequence_;
+    node->site = site;
+    edges_[index] = {std::move(node), 0};
+    unfolded_ |= uint8_t(1 << k);
   }
 }
 

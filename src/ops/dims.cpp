@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "autograd/accumulate.h"
 #include "ops/view.h"
 
 namespace rushlight {
@@ -143,6 +144,25 @@ constexpr auto moved = [](const Tensor& input, Ints source, Ints destination) ->
   }
   return input.permute(order);
 };
+
+const Tensor& rebound(const Tensor& input, const Tensor& source, int64_t storage_offset, Ints size,
+                      Ints stride) {
+  check(size.size() == stride.size() && storage_offset >= 0,
+        "set_(): as many strides as sizes and an offset of at least 0 are wanted");
+  int64_t last = storage_offset;
+  for (size_t i = 0; i < size.size(); ++i) {
+    check(size[i] >= 0 && stride[i] >= 0, "set_(): sizes and strides must not be negative");
+    last += (size[i] - 1) * stride[i];
+  }
+  const Ref<Storage>& storage = source.impl()->storage;
+  check(
+      count_elements(size) == 0 || (last + 1) * size_of(input.dtype()) <= int64_t(storage->bytes()),
+      "setStorage: sizes ", to_string(size), ", strides ", to_string(stride), ", storage offset ",
+      storage_offset, " are out of bounds for storage of size ", storage->bytes());
+  autograd::reset_accumulator(input);
+  input.impl()->rebind(storage, input.dtype(), size, stride, storage_offset);
+  return input;
+}
 
 }  // namespace
 
@@ -445,6 +465,18 @@ constinit const Op op::resize_as_ = {
     .variants = "method-only",
     .compose = run([](const Tensor& input, const Tensor& the_template,
                       std::optional<MemoryFormat>) { return input.resize_(the_template.shape()); }),
+};
+
+constinit const Op op::set_ = {
+    .schema =
+        "set_(Tensor(a!) input, Tensor source, int storage_offset, int[] size, int[] stride) -> "
+        "Tensor(a!)",
+    .doc = "Becomes elements of the storage of `source`, whatever the dtype of that.",
+    .examples = "",
+    .variants = "private, reshapes",
+    .forward = run<rebound>(),
+    .backward = [](Backward& b) { b.refuse(); },
+    .node = "NotImplemented",
 };
 
 }  // namespace rushlight

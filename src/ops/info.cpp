@@ -36,18 +36,19 @@ std::string default_node_name(std::string_view name) {
   fail(ErrorKind::Value, "op table: '", op.schema, "': ", what);
 }
 
+/// Number of the parameter of this name; -1 if there is none.
+int index_of(const Schema& schema, std::string_view name) {
+  for (size_t i = 0; i < schema.parameters.size(); ++i) {
+    if (schema.parameters[i].name == name) return int(i);
+  }
+  return -1;
+}
+
 void parse_saved(const Op& op, OpInfo& info) {
   for (std::string_view item : split(op.save, ",")) {
     std::vector<std::string_view> words = split(item, " ");
     OpInfo::Saved saved{0, false, -1};
-    auto index_of = [&](std::string_view name) {
-      const auto& parameters = info.schema.parameters;
-      for (size_t i = 0; i < parameters.size(); ++i) {
-        if (parameters[i].name == name) return int(i);
-      }
-      return -1;
-    };
-    int index = index_of(words[0]);
+    int index = index_of(info.schema, words[0]);
     if (index < 0) {
       saved.is_result = true;
       for (size_t i = 0; i < info.schema.returns.size(); ++i) {
@@ -57,7 +58,7 @@ void parse_saved(const Op& op, OpInfo& info) {
     }
     if (index < 0) fault(op, "saves something that is neither a parameter nor a result");
     saved.index = uint16_t(index);
-    if (words.size() == 3) saved.for_input = int16_t(index_of(words[2]));
+    if (words.size() == 3) saved.for_input = int16_t(index_of(info.schema, words[2]));
     info.saved.push_back(saved);
   }
 }
@@ -112,6 +113,11 @@ OpInfo parse(const Op& op) {
   info.multi_view = info.view_of >= 0 && schema.returns[0].type == Type::Tensors;
   parse_variants(op, info);
   parse_saved(op, info);
+  for (std::string_view item : split(op.transposed, ",")) {
+    std::vector<std::string_view> words = split(item, " ");
+    info.transposed.push_back({uint16_t(index_of(schema, words[0])),
+                               int16_t(words.size() == 3 ? index_of(schema, words[2]) : -1)});
+  }
   return info;
 }
 

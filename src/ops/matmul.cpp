@@ -147,7 +147,7 @@ Tensor any_product(const Tensor& a, const Tensor& b) {
   if (a_dims == 1 && b_dims == 1) return a.dot(b);
   if (a_dims == 2 && b_dims == 1) return a.mv(b);
   if (a_dims == 1 && b_dims == 2) {
-    return a.reshape({1, a.numel()}).mm(b).reshape({b.size(1)});
+    return a.unsqueeze(0).mm(b).squeeze_(0);
   }
   if (b_dims <= 2) return folded(a, b);
   if (a_dims > 1) return rushlight::_batched_product(a, b, false, false);
@@ -184,6 +184,7 @@ constinit const Op op::_product = {
     .save = "a for b, b for a",
     .backward = product_backward<rushlight::_product>,
     .node = "MmBackward0",
+    .transposed = "a if transpose_a, b if transpose_b",
 };
 
 constinit const Op op::_batched_product = {

@@ -45,6 +45,11 @@ struct OpInfo {
   SmallVector<uint16_t, 4> tensor_parameters;  ///< indices of those that may be or hold tensors
   int view_of = -1;                            ///< parameter whose bytes the result shares
   int mutated = -1;                            ///< parameter that is written
+  struct Transposed {
+    uint16_t index;  ///< of a parameter that PyTorch passes through t() first
+    int16_t flag;    ///< if this parameter is true; -1: always
+  };
+  SmallVector<Transposed, 1> transposed;
   bool composite = false;
   bool differentiable = false;
   bool in_place = false;  ///< has the derived form `name_`
@@ -72,6 +77,9 @@ struct Op {
   void (*backward)(Backward&) = nullptr;
   /// Name of the node where it is not CamelCase(name) + "Backward0".
   const char* node = nullptr;
+  /// Matrices that PyTorch passes through t() first ("mat2", or "mat2 if flag"): who looks at the
+  /// graph finds TBackward0 there.
+  const char* transposed = "";
   mutable const OpInfo* info = nullptr;
 };
 

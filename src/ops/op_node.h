@@ -14,6 +14,7 @@ class OpNode final : public autograd::Node {
   std::string name() const override { return op.info->node_name; }
   void apply(autograd::Gradients& arrived, autograd::Gradients& computed) override;
   void release_saved() override;
+  void unfold() override;
 
   /// `target`: the tensor that the call is about to overwrite, or null.
   void save_inputs(const Value* arguments, const Tensor* target);

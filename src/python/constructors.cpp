@@ -109,48 +109,8 @@ PyObject* storage_bytes(PyObject*, PyObject* object) {
   });
 }
 
-/// _set(target, source, offset, size, stride): the target becomes elements of the source's storage.
-PyObject* set_storage(PyObject*, PyObject* args) {
-  return guarded([&]() -> PyObject* {
-    PyObject *target, *source, *size_object, *stride_object;
-    long long offset;
-    if (!PyArg_ParseTuple(args, "OOLO!O!:_set", &target, &source, &offset, &PyTuple_Type,
-                          &size_object, &PyTuple_Type, &stride_object)) {
-      return nullptr;
-    }
-    check(is_tensor(target) && is_tensor(source), ErrorKind::Type, "set_(): wants tensors");
-    Dims size, stride;
-    for (auto [object, list] : {std::pair(size_object, &size), std::pair(stride_object, &stride)}) {
-      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
-        int64_t number;
-        check(to_integer(PyTuple_GET_ITEM(object, i), number) && number >= 0,
-              "set_(): sizes and strides must be integers that are not negative");
-        list->push_back(number);
-      }
-    }
-    check(size.size() == stride.size() && offset >= 0,
-          "set_(): as many strides as sizes and an offset of at least 0 are wanted");
-    TensorImpl* impl = tensor_of(target).impl();
-    const TensorImpl* from = tensor_of(source).impl();
-    int64_t last = offset;
-    for (size_t i = 0; i < size.size(); ++i) last += (size[i] - 1) * stride[i];
-    check(count_elements(size) == 0 ||
-              (last + 1) * size_of(impl->dtype) <= int64_t(from->storage->bytes()),
-          "setStorage: sizes ", to_string(size), ", strides ", to_string(stride),
-          ", storage offset ", offset, " are out of bounds for storage of size ",
-          from->storage->bytes());
-    impl->storage = from->storage;
-    impl->offset = offset;
-    impl->shape = size;
-    impl->strides = stride;
-    impl->update_layout();
-    return Py_NewRef(target);
-  });
-}
-
 PyMethodDef functions[] = {
     {"_storage_bytes", storage_bytes, METH_O, nullptr},
-    {"_set", set_storage, METH_VARARGS, nullptr},
     {"tensor", (PyCFunction)(void*)make, METH_VARARGS | METH_KEYWORDS,
      "tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)\n--\n\n"
      "A new tensor of the numbers in `data`: nested sequences, arrays, tensors or a number."},

@@ -17,7 +17,8 @@ PyObject* name(PyObject* self, PyObject*) {
   return guarded([&] {
     std::string name = node_of(self).name();
     // The nodes that PyTorch writes by hand have C++ names.
-    if (name == "AccumulateGrad" || name == "CopySlices" || name == "CopyBackwards")
+    if (name == "AccumulateGrad" || name == "CopySlices" || name == "CopyBackwards" ||
+        name == "NotImplemented")
       name = "torch::autograd::" + name;
     return PyUnicode_FromString(name.c_str());
   });
@@ -34,6 +35,7 @@ PyObject* node_repr(PyObject* self) {
 
 PyObject* next_functions(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
+    node_of(self).unfold();
     const auto& edges = node_of(self).edges();
     Object tuple = checked(PyTuple_New(Py_ssize_t(edges.size())));
     for (size_t i = 0; i < edges.size(); ++i) {

@@ -388,22 +388,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
         check(value, "Deleting tensor data is not allowed. Delete tensor instead!");
         check(is_tensor(value), ErrorKind::Type, "Variable data has to be a tensor, but got ",
               Py_TYPE(value)->tp_name);
-        TensorImpl* impl = tensor_of(self).impl();
-        const TensorImpl* source = tensor_of(value).impl();
-        check(
-            is_floating(source->dtype) || !impl->requires_grad,
-            "data set to a tensor that requires gradients must be floating point or complex dtype");
-        if (!impl->own_version) {  // its count of writes goes on, whatever bytes it has
-          auto version = Ref<OwnVersion>::adopt(new OwnVersion());
-          version->version.writes = impl->version().writes;
-          impl->own_version = std::move(version);
-        }
-        impl->storage = source->storage;
-        impl->shape = source->shape;
-        impl->strides = source->strides;
-        impl->offset = source->offset;
-        impl->dtype = source->dtype;
-        impl->update_layout();
+        tensor_of(self).set_data(tensor_of(value));
         return 0;
       },
       -1);

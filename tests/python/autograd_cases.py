@@ -1715,3 +1715,103 @@ def accumulation_hooks_return_nothing():
         p.register_post_accumulate_grad_hook(lambda p, returned=returned: returned)
         try_each(lambda p=p: p.sum().backward())
         note(p.grad)
+
+
+def graph(node):
+    """The nodes from which a graph's gradients come, as text."""
+    if node is None:
+        return "None"
+    name = node.name().rpartition(":")[2]
+    return name + "(" + ", ".join(graph(below) for below, _ in node.next_functions) + ")"
+
+
+def graphs_of_linear_maps():
+    layer, free = torch.nn.Linear(3, 4), torch.nn.Linear(3, 4, bias=False)
+    for x in (torch.ones(3), torch.ones(2, 3), torch.ones(5, 2, 3)):
+        for each in (layer, free):
+            note(graph(each(x).grad_fn), graph(each(x.clone().requires_grad_()).grad_fn))
+    frozen = torch.nn.Linear(3, 4).requires_grad_(False)
+    note(graph(frozen(torch.ones(2, 3, requires_grad=True)).grad_fn))
+    note(graph(torch.matmul(torch.ones(3, requires_grad=True), torch.ones(3, 4)).grad_fn))
+
+
+def hooks_on_a_linear_map_and_its_transposition():
+    weight = torch.arange(6.0).view(2, 3).requires_grad_()
+    out = torch.nn.functional.linear(torch.ones(4, 3), weight, torch.zeros(2))
+    out.grad_fn.register_hook(lambda computed, arrived: note([None if g is None else g.shape for g in computed]))
+    out.grad_fn.next_functions[2][0].register_hook(lambda computed, arrived: note(computed[0].shape, arrived[0].shape))
+    (first,) = torch.autograd.grad((out**2).sum(), weight, create_graph=True)
+    return first, torch.autograd.grad((first**2).sum(), weight)
+
+
+def count_of_writes_after_data_is_set():
+    a = torch.zeros(2)
+    view, alias = a[:], a.detach()
+    a.data = torch.ones(3)
+    a.add_(1)
+    view.add_(1)
+    note(a._version, view._version, alias._version, a.data._version)
+    source = torch.ones(2)
+    a.data = source
+    source.add_(1)
+    note(a._version, source._version)
+    weight = leaf()
+    loss, alias = (weight * weight).sum(), weight.detach()
+    weight.data = torch.zeros(3)
+    alias.add_(1)
+    loss.backward()
+
+
+def data_of_another_dtype_after_use():
+    for data in (torch.zeros(3), torch.zeros(3, dtype=torch.float64)):
+        a = leaf()
+        b = a * 2
+        a.data = data
+        note(torch.autograd.grad(b.sum(), a, allow_unused=True, retain_graph=True))
+        try_each(lambda b=b: b.sum().backward())
+        note(a.grad)
+
+
+def set_and_autograd():
+    a = leaf()
+    a.register_hook(lambda g: note("hook", g))
+    b = a * 2
+    with torch.no_grad():
+        a.set_(torch.zeros(3))
+    note(torch.autograd.grad(b.sum(), a, allow_unused=True, retain_graph=True))
+    (b.sum() + (a * 3).sum()).backward()
+    note(a.grad)
+    c = a * 2
+    c.set_(torch.ones(4))
+    note(c.grad_fn.name(), c._version)
+    view = torch.zeros(4)[:2]
+    view.set_(torch.ones(3))
+    note(view, view._is_view(), view._version, view._base._version)
+    a = leaf()
+    saved = (a * a).sum()
+    with torch.no_grad():
+        a.set_(torch.zeros(3))
+    try_each(lambda: leaf().set_(torch.ones(3)), lambda: c.sum().backward(), saved.backward)
+
+
+def node_hook_registered_by_an_unpack_hook():
+    a = leaf()
+
+    def unpack(x):
+        b.grad_fn.register_hook(lambda computed, arrived: note(arrived) or (computed[0] / 2,))
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: x, unpack):
+        b = a.exp()
+    b.sum().backward()
+    return a.grad
+
+
+def saved_tensors_hooks_entered_during_backward():
+    a = leaf()
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda x: note("packed") or x, lambda x: x)
+    b = a * 2
+    b.register_hook(lambda g: hooks.__enter__() and None)
+    b.sum().backward()
+    (leaf() * leaf()).sum()
+    return a.grad

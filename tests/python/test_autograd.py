@@ -28,7 +28,7 @@ def load(library):
 
 def names():
     module = load(rushlight)
-    helpers = {"note", "leaf", "try_each"}
+    helpers = {"note", "leaf", "try_each", "graph"}
     return [n for n, f in vars(module).items() if callable(f) and hasattr(f, "__code__") and n not in helpers]
 
 
