@@ -347,10 +347,29 @@ void fill_empty(const Reducer* reducer, cpu::Ending ending, std::span<const int6
   if (second) run_copy(outputs, *second, {second_value, reducer->second, zeros.data()});
 }
 
+/// All elements of a contiguous input, if they make one task: a row without the loop around it.
+bool reduce_at_once(const Reducer* reducer, bool positions, DType compute,
+                    std::span<const int64_t> shape, const Operand& input, const Operand& output,
+                    cpu::Ending ending) {
+  if (input.dtype != compute || output.dtype != reducer->result) return false;
+  int64_t count = 1;
+  for (size_t d = shape.size(); d-- > 0; count *= shape[d]) {
+    if (shape[d] > 1 && (output.strides[d] != 0 || input.strides[d] != count)) return false;
+  }
+  if (count < 2 || count > kChunk) return false;
+  alignas(64) char state[kRowState], second[kMaxElement];
+  reducer->start(state);
+  reducer->row(state, input.data, count, 0, positions);
+  ending.count = count;
+  reducer->finish(state, ending, output.data, second);
+  return true;
+}
+
 void run(const Reducer* reducer, bool positions, DType compute, std::span<const int64_t> shape,
          const Operand& input, const Operand& output, const Operand* second, cpu::Ending ending) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end())
     return fill_empty(reducer, ending, shape, output, second);
+  if (!second && reduce_at_once(reducer, positions, compute, shape, input, output, ending)) return;
   Reduce(reducer, positions, compute, shape, input, output, second, ending).run();
 }
 

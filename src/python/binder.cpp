@@ -11,23 +11,15 @@ namespace rushlight::python {
 
 namespace {
 
-constexpr size_t kMaxParameters = 20;
-
 /// What one overload made of the arguments. The values borrow from it and from the arguments.
 struct Bound {
   Value values[kMaxParameters];
-  SmallVector<Dims, 2> ints;
-  SmallVector<SmallVector<Tensor, 4>, 1> tensors;
-  SmallVector<SmallVector<Scalar, 4>, 1> scalars;
+  // Values point into these lists, so they must not move.
+  SmallVector<Dims, kMaxLists> ints;
+  SmallVector<SmallVector<Tensor, 4>, kMaxLists> tensors;
+  SmallVector<SmallVector<Scalar, 4>, kMaxLists> scalars;
   PyObject* out = nullptr;
   bool requires_grad = false;
-
-  Bound() {
-    // Values point into these lists, so they must not move.
-    ints.reserve(4);
-    tensors.reserve(2);
-    scalars.reserve(2);
-  }
 };
 
 /// Why an overload does not fit.

@@ -9,6 +9,9 @@
 
 namespace rushlight::python {
 
+/// What a call has room for: parameters, and lists among them.
+constexpr size_t kMaxParameters = 20, kMaxLists = 4;
+
 /// One overload, with its parameter names as interned Python strings.
 struct Overload {
   const Op* op;

@@ -192,7 +192,10 @@ Overload make_overload(const Op& op, bool is_method) {
   const Schema& schema = op.info->schema;
   bool has_dtype = false, has_device = false;
   int positional = 0, lists = 0;
+  size_t all_lists = 0;
   for (const Parameter& parameter : schema.parameters) {
+    all_lists += parameter.type == Type::Ints || parameter.type == Type::Tensors ||
+                 parameter.type == Type::Scalars;
     PyObject* name =
         PyUnicode_FromStringAndSize(parameter.name.data(), Py_ssize_t(parameter.name.size()));
     PyUnicode_InternInPlace(&name);
@@ -203,6 +206,8 @@ Overload make_overload(const Op& op, bool is_method) {
     if (parameter.type == Type::Ints) ++lists;
     ++positional;
   }
+  check(schema.parameters.size() <= kMaxParameters && all_lists <= kMaxLists, ErrorKind::Value,
+        "op table: '", op.schema, "': more parameters or lists than a call has room for");
   overload.is_factory = has_dtype && has_device;
   // PyTorch's rule: varargs where one list of integers is all there is to give by position.
   int fixed = is_method ? 1 : 0;
