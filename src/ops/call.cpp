@@ -195,7 +195,8 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
   size_t lists_needed = 0;
   for (size_t i = 0; i < count; ++i) lists_needed += values[i].kind() == Value::Kind::Ints;
   lists.reserve(lists_needed);  // arguments point into it
-  auto add_edge = [&](const Tensor& tensor) {
+  auto add_edge = [&](size_t parameter, const Tensor& tensor) {
+    if (!(info.with_edge >> parameter & 1)) return;
     if (!tensor.defined()) {
       inputs.emplace_back();
       edges_.emplace_back();
@@ -210,11 +211,11 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
     first_edge.push_back(uint16_t(edges_.size()));
     switch (value.kind()) {
       case Value::Kind::Tensor:
-        add_edge(value.tensor());
+        add_edge(i, value.tensor());
         arguments.push_back(Value());
         break;
       case Value::Kind::Tensors:
-        for (const Tensor& tensor : value.tensors()) add_edge(tensor);
+        for (const Tensor& tensor : value.tensors()) add_edge(i, tensor);
         arguments.push_back(Value());
         break;
       case Value::Kind::Ints:
@@ -227,8 +228,8 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
       case Value::Kind::Scalars:
       case Value::Kind::Generator: arguments.push_back(Value()); break;
       default:
-        // A number in the place of a tensor has an edge too, along which nothing flows.
-        if (info.schema.parameters[i].type == Type::TensorOrScalar) add_edge(Tensor());
+        // What stands in the place of a tensor has an edge too, along which nothing flows.
+        add_edge(i, Tensor());
         arguments.push_back(value);
     }
   }
@@ -405,11 +406,6 @@ bool Backward::given(Name name) const {
   size_t index = size_t(node_.op.info->schema.find(name));
   return !node_.arguments[index].is_none() ||
          node_.first_edge[index] != node_.first_edge[index + 1];
-}
-
-bool Backward::is_tensor(Name name) const {
-  size_t index = size_t(node_.op.info->schema.find(name));
-  return node_.arguments[index].is_none() && node_.first_edge[index] != node_.first_edge[index + 1];
 }
 
 Ints Backward::shape(Name name) const { return node_.inputs[edges_of(name).first].shape; }

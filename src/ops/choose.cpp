@@ -138,6 +138,7 @@ constinit const Op op::where_self = {
     .variants = "function-only",
     .forward = run(choose),
     .save = "condition",
+    .constants = "condition",
     .backward =
         [](Backward& b) {
           Tensor condition = b.saved("condition");
@@ -194,6 +195,7 @@ constinit const Op op::masked_fill_Tensor = {
     .variants = "in-place",
     .forward = fill_masked,
     .save = "mask",
+    .constants = "mask",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return b.grad().masked_fill(b.saved("mask"), 0); });
@@ -209,6 +211,7 @@ constinit const Op op::masked_fill_Scalar = {
     .variants = "in-place",
     .forward = fill_masked,
     .save = "mask",
+    .constants = "mask",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return b.grad().masked_fill(b.saved("mask"), 0); });
@@ -221,6 +224,7 @@ constinit const Op op::masked_select = {
     .examples = "masked_select(randn(3, 4), randn(3, 4) > 0)",
     .forward = run(select_masked),
     .save = "mask",
+    .constants = "mask",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
@@ -238,6 +242,7 @@ constinit const Op op::_masked_scatter = {
     .variants = "private",
     .forward = write(scatter_masked),
     .save = "mask",
+    .constants = "mask",
     .backward = masked_scatter_backward,
 };
 
@@ -252,6 +257,7 @@ constinit const Op op::masked_scatter_ = {
       return input;
     }),
     .save = "mask",
+    .constants = "mask",
     .backward = masked_scatter_backward,
     .node = "MaskedScatterBackward0",
 };

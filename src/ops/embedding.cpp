@@ -110,6 +110,7 @@ constinit const Op op::_embedding = {
       return rows_of(weight, indices);
     }),
     .save = "indices",
+    .constants = "indices",
     .backward =
         [](Backward& b) {
           b.wrt("weight", [&] {
@@ -129,6 +130,7 @@ constinit const Op op::_embedding_backward = {
     .variants = "private",
     .forward = run<sum_rows>(),
     .save = "indices",
+    .constants = "indices",
     .backward =
         [](Backward& b) {
           b.wrt("grad", [&] {

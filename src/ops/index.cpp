@@ -50,6 +50,7 @@ constinit const Op op::_index = {
     .variants = "private",
     .forward = run(index_elements),
     .save = "indices",
+    .constants = "indices",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
@@ -72,6 +73,7 @@ constinit const Op op::index_put = {
     .variants = "in-place",
     .forward = write(put_elements),
     .save = "indices",
+    .constants = "indices",
     .backward =
         [](Backward& b) {
           std::vector<Tensor> indices = b.saved_list("indices");

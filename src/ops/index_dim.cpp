@@ -199,6 +199,7 @@ constinit const Op op::index_select = {
         "index_select(randn(3, 4), 1, tensor([1, 1, 3]))",
     .forward = run(select_indices),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
@@ -219,6 +220,7 @@ constinit const Op op::index_add = {
     .variants = "in-place",
     .forward = write_row_major(add_at_indices),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return b.grad(); });
@@ -237,6 +239,7 @@ constinit const Op op::index_copy = {
     .variants = "in-place",
     .forward = write_row_major(copy_to_indices),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return filled_with_zero(b); });
@@ -255,6 +258,7 @@ constinit const Op op::index_fill_int_Tensor = {
     .variants = "in-place",
     .forward = write(fill_with_tensor),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return filled_with_zero(b); });
@@ -274,6 +278,7 @@ constinit const Op op::index_fill_int_Scalar = {
     .forward = write([](const Tensor& target, int64_t dim, const Tensor& index,
                         const Scalar& value) { fill_indices(target, dim, index, value); }),
     .save = "index",
+    .constants = "index",
     .backward = [](Backward& b) { b.wrt("input", [&] { return filled_with_zero(b); }); },
 };
 
@@ -283,6 +288,7 @@ constinit const Op op::take = {
     .examples = "take(randn(3, 4), tensor([[0, 5], [-1, 2]]))",
     .forward = run(take_flat),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
@@ -301,6 +307,7 @@ constinit const Op op::put = {
     .variants = "in-place",
     .forward = write(put_flat),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {

@@ -63,6 +63,21 @@ void parse_saved(const Op& op, OpInfo& info) {
   }
 }
 
+/// Bits of the parameters that may have a gradient: tensors, but those named as constant.
+uint32_t parse_edges(const Op& op, const Schema& schema) {
+  uint32_t bits = 0;
+  std::vector<std::string_view> constants = split(op.constants, ", ");
+  for (size_t i = 0; i < schema.parameters.size(); ++i) {
+    const Parameter& parameter = schema.parameters[i];
+    bool is_constant = std::erase(constants, parameter.name) > 0;
+    bool is_tensor = parameter.type == Type::Tensor || parameter.type == Type::TensorOrScalar ||
+                     parameter.type == Type::Tensors;
+    if (is_tensor && !is_constant) bits |= 1u << i;
+  }
+  if (!constants.empty()) fault(op, "a constant that is no parameter");
+  return bits;
+}
+
 void parse_variants(const Op& op, OpInfo& info) {
   const Schema& schema = info.schema;
   info.is_method = !schema.parameters.empty() && schema.parameters[0].type == Type::Tensor &&
@@ -118,6 +133,7 @@ OpInfo parse(const Op& op) {
     info.transposed.push_back({uint16_t(index_of(schema, words[0])),
                                int16_t(words.size() == 3 ? index_of(schema, words[2]) : -1)});
   }
+  info.with_edge = parse_edges(op, schema);
   return info;
 }
 

@@ -276,6 +276,7 @@ constinit const Op op::_nll_loss = {
       return nll_forward(input, target, weight, LossReduction(reduction), ignore_index);
     }),
     .save = "target, weight, total_weight",
+    .constants = "weight, target",
     .backward = [](Backward& b) { b.wrt("input", [&] { return nll_loss_backward(b); }); },
 };
 
@@ -291,6 +292,7 @@ constinit const Op op::_nll_loss2d = {
       return nll_forward(input, target, weight, LossReduction(reduction), ignore_index);
     }),
     .save = "target, weight, total_weight",
+    .constants = "weight, target",
     .backward = [](Backward& b) { b.wrt("input", [&] { return nll_loss_backward(b); }); },
     .node = "NllLoss2DBackward0",
 };
@@ -309,6 +311,7 @@ constinit const Op op::_nll_loss_backward = {
                               ignore_index);
         }),
     .save = "target, weight",
+    .constants = "weight, target, total_weight",
     .backward =
         [](Backward& b) {
           b.wrt("grad", [&] {

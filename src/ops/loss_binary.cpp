@@ -84,6 +84,7 @@ constinit const Op op::_binary_cross_entropy = {
           return bce_forward(input, target, weight, LossReduction(reduction));
         }),
     .save = "input, target, weight",
+    .constants = "weight",
     .backward = bce_backward,
 };
 
@@ -122,6 +123,7 @@ constinit const Op op::_binary_cross_entropy_with_logits = {
       return logits_forward(input, target, weight, pos_weight, LossReduction(reduction));
     }),
     .save = "input, target, weight, pos_weight",
+    .constants = "weight, pos_weight",
     .backward = logits_backward,
 };
 

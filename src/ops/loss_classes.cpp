@@ -158,6 +158,7 @@ constinit const Op op::_multi_margin_loss = {
     .variants = "private",
     .forward = run(multi_margin_forward),
     .save = "input, target, weight",
+    .constants = "weight, target",
     .backward = multi_margin_backward,
 };
 
@@ -177,6 +178,7 @@ constinit const Op op::multi_margin_loss = {
     .compose = run([](const Tensor& input, const Tensor& target, int64_t p, double margin,
                       const Tensor& weight, OptionalBool size_average, OptionalBool reduce,
                       std::string_view reduction) {
+      refuse_grad(weight, "weight", "multi_margin_loss");
       LossReduction how = loss_reduction(size_average, reduce, reduction);
       check_multi_margin(input, target, p, weight);
       return rushlight::_multi_margin_loss(input, target, p, Scalar(margin), weight, int64_t(how));
@@ -190,6 +192,7 @@ constinit const Op op::_multilabel_margin_loss = {
     .variants = "private",
     .forward = run(multilabel_margin_forward),
     .save = "input, target",
+    .constants = "target",
     .backward = multilabel_margin_backward,
     .node = "MultilabelMarginLossBackward0",
 };

@@ -43,6 +43,7 @@ struct OpInfo {
   };
   SmallVector<Saved, 3> saved;
   SmallVector<uint16_t, 4> tensor_parameters;  ///< indices of those that may be or hold tensors
+  uint32_t with_edge = 0;                      ///< bit i: parameter i may have a gradient
   int view_of = -1;                            ///< parameter whose bytes the result shares
   int mutated = -1;                            ///< parameter that is written
   struct Transposed {
@@ -74,6 +75,8 @@ struct Op {
   Forward compose = nullptr;
   /// What backward needs: "input, other", "result"; "input for other" if only for that gradient.
   const char* save = "";
+  /// Tensor parameters that have no gradient by nature, as "index, mask": they get no edge.
+  const char* constants = "";
   void (*backward)(Backward&) = nullptr;
   /// Name of the node where it is not CamelCase(name) + "Backward0".
   const char* node = nullptr;
@@ -193,7 +196,6 @@ class Backward {
   Scalar scalar(Name name) const { return argument<Scalar>(name); }
   Ints ints(Name name) const { return value(name).ints(); }
   bool given(Name name) const;
-  bool is_tensor(Name name) const;
   /// Shape and dtype of a tensor parameter, saved or not.
   Ints shape(Name name) const;
   DType dtype(Name name) const;

@@ -66,6 +66,7 @@ constinit const Op op::_rrelu_with_noise = {
     .variants = "private, in-place",
     .forward = run([](const Tensor& input, const Tensor& noise) { return input * noise; }),
     .save = "noise",
+    .constants = "noise",
     .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad() * b.saved("noise"); }); },
 };
 

@@ -237,6 +237,7 @@ constinit const Op op::gather = {
         "gather(randn(3, 4), 1, tensor([[0, 3], [2, 2]]))",
     .forward = run(gather_elements),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
@@ -289,6 +290,7 @@ constinit const Op op::scatter_src = {
           scatter_elements("scatter", ScatterMode::Assign, target, dim, index, &src, 0);
         }),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return scattered_zero(b); });
@@ -306,6 +308,7 @@ constinit const Op op::scatter_value = {
           scatter_elements("scatter", ScatterMode::Assign, target, dim, index, nullptr, value);
         }),
     .save = "index",
+    .constants = "index",
     .backward = [](Backward& b) { b.wrt("input", [&] { return scattered_zero(b); }); },
     .node = "ScatterBackward1",
 };
@@ -320,6 +323,7 @@ constinit const Op op::scatter_reduce = {
                                   const Tensor& src, std::string_view reduce) {
       scatter_elements("scatter", legacy_mode(reduce), target, dim, index, &src, 0);
     }),
+    .constants = "index",
     .backward = no_scatter_gradient,
     .node = "NotImplemented",
 };
@@ -335,6 +339,7 @@ constinit const Op op::scatter_value_reduce = {
                                   const Scalar& value, std::string_view reduce) {
       scatter_elements("scatter", legacy_mode(reduce), target, dim, index, nullptr, value);
     }),
+    .constants = "index",
     .backward = no_scatter_gradient,
     .node = "NotImplemented",
 };
@@ -349,6 +354,7 @@ constinit const Op op::scatter_add = {
           scatter_elements("scatter", ScatterMode::Add, target, dim, index, &src, 0);
         }),
     .save = "index",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] { return b.grad(); });
@@ -382,6 +388,7 @@ constinit const Op op::_scatter_reduce = {
     .variants = "private",
     .forward = write_row_major(reduce_elements),
     .save = "input, index, src, result",
+    .constants = "index",
     .backward =
         [](Backward& b) {
           ReduceGradients gradients = reduce_gradients(b);

@@ -177,6 +177,8 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
     check(is_tensor(data), ErrorKind::Type,
           "_make_subclass(): argument 'data' must be Tensor, not ", Py_TYPE(data)->tp_name);
     Tensor tensor = tensor_of(data).detach();
+    check(!requires_grad || is_floating(tensor.dtype()),
+          "Only Tensors of floating point and complex dtype can require gradients");
     if (requires_grad) tensor.requires_grad_();
     return wrap_as((PyTypeObject*)type, std::move(tensor));
   });

@@ -25,12 +25,7 @@ PyObject* name(PyObject* self, PyObject*) {
 }
 
 PyObject* node_repr(PyObject* self) {
-  return guarded([&] {
-    std::string text = Py_TYPE(self)->tp_name;
-    constexpr std::string_view kPlain = "builtins.";
-    if (text.starts_with(kPlain)) text = text.substr(kPlain.size());
-    return PyUnicode_FromFormat("<%s object at %p>", text.c_str(), self);
-  });
+  return PyUnicode_FromFormat("<%s object at %p>", Py_TYPE(self)->tp_name, self);
 }
 
 PyObject* next_functions(PyObject* self, void*) {
@@ -86,12 +81,34 @@ PyObject* sequence_number(PyObject* self, PyObject*) {
   return PyLong_FromUnsignedLongLong(node_of(self).sequence());
 }
 
+/// A saved dim or index; a negative one as programs know it from PyTorch: 2**64 - 1 for -1.
+PyObject* saved_integer(int64_t value) { return PyLong_FromUnsignedLongLong(uint64_t(value)); }
+
 PyObject* integers(std::span<const int64_t> values) {
   Object tuple = checked(PyTuple_New(Py_ssize_t(values.size())));
   for (size_t i = 0; i < values.size(); ++i) {
-    PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), PyLong_FromLongLong(values[i]));
+    PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), saved_integer(values[i]));
   }
   return tuple.release();
+}
+
+/// The text that a node keeps as its hash.
+PyObject* saved_text(const Value& value) {
+  for (const char* option : {"none", "tanh", "floor", "trunc", "sum", "prod", "mean", "amax",
+                             "amin", "add", "multiply"}) {
+    if (Name::of(option) == uint32_t(value.scalar().integer())) return PyUnicode_FromString(option);
+  }
+  return nullptr;
+}
+
+/// An argument that is no tensor; null if it is one, or was not kept.
+PyObject* saved_argument(const Parameter& parameter, const Value& value) {
+  if (value.kind() == Value::Kind::Ints) return integers(value.ints());
+  if (value.is_number() && parameter.type == Type::Text) return saved_text(value);
+  if (value.is_number() && parameter.type == Type::Int) return saved_integer(value.as<int64_t>());
+  if (value.is_number()) return wrap(value.scalar());
+  bool is_absent = parameter.optional && parameter.type != Type::Tensor;
+  return is_absent && value.is_none() ? Py_NewRef(Py_None) : nullptr;
 }
 
 std::string_view saved_name(const OpInfo& info, const OpInfo::Saved& entry) {
@@ -133,11 +150,7 @@ PyObject* saved_attribute(OpNode& node, std::string_view name, bool raw) {
     if (saved_name(info, info.saved[k]) == name) return saved_entry(node, k, raw);
   }
   for (size_t i = 0; !raw && i < parameters.size(); ++i) {
-    const Value& value = node.arguments[i];
-    if (parameters[i].name != name) continue;
-    if (value.is_number()) return wrap(value.scalar());
-    if (value.kind() == Value::Kind::Ints) return integers(value.ints());
-    if (value.is_none() && node.first_edge[i] == node.first_edge[i + 1]) return Py_NewRef(Py_None);
+    if (parameters[i].name == name) return saved_argument(parameters[i], node.arguments[i]);
   }
   return nullptr;
 }
@@ -263,6 +276,7 @@ PyTypeObject* class_of(const std::string& name) {
         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, same};
     type = (PyTypeObject*)PyType_FromSpecWithBases(&named, (PyObject*)g_node_type);
     if (!type) throw PythonError();
+    type->tp_name += std::string_view("builtins.").size();  // errors print it
   }
   return type;
 }

@@ -1815,3 +1815,50 @@ def saved_tensors_hooks_entered_during_backward():
     b.sum().backward()
     (leaf() * leaf()).sum()
     return a.grad
+
+
+def edges_lead_to_what_may_have_a_gradient():
+    from functools import partial
+
+    F, x, v = torch.nn.functional, torch.rand(3, 4, requires_grad=True) * 1, torch.rand(4, requires_grad=True)
+    index, few, mask = torch.zeros(3, 4, dtype=torch.long), torch.tensor([0, 1, 2]), x > 0.5
+    changed = x * 1
+    changed[few] = v
+    for result in (
+        x.gather(1, index),
+        x.scatter(1, index, x),
+        x.scatter_add(1, index, x),
+        x.index_select(0, few),
+        x.index_add(0, few, x),
+        x[few],
+        x[mask],
+        changed,
+        F.embedding(few, x),
+        x.masked_fill(mask, 1.0),
+        x.masked_fill(mask, v.sum()),
+        torch.where(mask, x, v),
+        torch.where(mask, x, 0.0),
+        x.clamp(min=v),
+        x.clamp(max=v),
+        F.nll_loss(x, few),
+        F.binary_cross_entropy(x, torch.ones(3, 4), v.detach()),
+        F.multi_margin_loss(x, few),
+        F.layer_norm(x, (4,)),
+        F.layer_norm(x, (4,), None, v),
+        F.group_norm(x, 2),
+        F.batch_norm(x, None, None, v, None, True),
+    ):
+        note(result.grad_fn.name(), [node and node.name() for node, _ in result.grad_fn.next_functions])
+    try_each(partial(F.multi_margin_loss, x, few, weight=v[:3]))
+
+
+def arguments_that_nodes_keep():
+    F, x = torch.nn.functional, torch.rand(3, 4, requires_grad=True)
+    note(F.gelu(x).grad_fn._saved_approximate, F.gelu(x, approximate="tanh").grad_fn._saved_approximate)
+    note(torch.div(x, 2, rounding_mode="floor").grad_fn._saved_rounding_mode)
+    note(x.sum(-1).grad_fn._saved_dim, x.mean((0, -1)).grad_fn._saved_dim, x.transpose(0, -1).grad_fn._saved_dim1)
+    note(x.tril(-1).grad_fn._saved_diagonal, x.add(x, alpha=-1).grad_fn._saved_alpha, x.sort().grad_fn._saved_dim)
+    note((x**-2).grad_fn._saved_exponent, x.clamp(-1).grad_fn._saved_min, x.clamp(-1).grad_fn._saved_max)
+    try_each(lambda: (x * 2).grad_fn.foo, lambda: (x * 2).grad_fn._saved_foo, lambda: x.exp().grad_fn._saved_other)
+    note(repr(x.heaviside(x).grad_fn.name()), str((x * 2).grad_fn))
+    try_each(lambda: torch.nn.Parameter(torch.ones(2, dtype=torch.long)))
