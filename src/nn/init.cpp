@@ -62,8 +62,7 @@ const Tensor& dirac_(const Tensor& tensor, int64_t groups) {
   return tensor;
 }
 
-// -- Variance scaling
-// ------------------------------------------------------------------------------
+// -- Variance scaling -----------------------------------------------------------------------------
 
 std::pair<int64_t, int64_t> fans(const Tensor& tensor) {
   check(tensor.dim() >= 2, ErrorKind::Value,
@@ -130,8 +129,7 @@ const Tensor& kaiming_normal_(const Tensor& tensor, double a, std::string_view m
   return init::normal_(tensor, 0, kaiming_std(tensor, a, mode, nonlinearity), generator);
 }
 
-// -- Truncated and sparse
-// --------------------------------------------------------------------------
+// -- Truncated and sparse -------------------------------------------------------------------------
 
 namespace {
 

@@ -50,8 +50,7 @@ std::string python_text(double number) {
 
 }  // namespace
 
-// -- Settings
-// --------------------------------------------------------------------------------------
+// -- Settings -------------------------------------------------------------------------------------
 
 Value Setting::value() const {
   switch (kind) {
@@ -171,8 +170,7 @@ bool Layer::flag(std::string_view name) const { return setting(name).number.to<b
 std::string_view Layer::text(std::string_view name) const { return setting(name).text; }
 Ints Layer::ints(std::string_view name) const { return setting(name).ints; }
 
-// -- Calls
-// -----------------------------------------------------------------------------------------
+// -- Calls ----------------------------------------------------------------------------------------
 
 Tensor Layer::forward(const Tensor& input) { return forward_all({&input, 1}); }
 
@@ -188,8 +186,7 @@ void Layer::reset_parameters() {
   if (entry_ && entry_->reset) entry_->reset(*this);
 }
 
-// -- Text
-// ------------------------------------------------------------------------------------------
+// -- Text -----------------------------------------------------------------------------------------
 
 std::string Layer::class_name() const {
   if (is_overridden()) return Module::class_name();

@@ -128,8 +128,7 @@ bool Module::release() const noexcept {
   return false;
 }
 
-// -- Calls
-// -----------------------------------------------------------------------------------------
+// -- Calls ----------------------------------------------------------------------------------------
 
 Tensor Module::forward(const Tensor&) {
   fail(ErrorKind::NotImplemented, "Module [", class_name(),
@@ -146,8 +145,7 @@ Tensor Module::call(Tensors inputs) {
   return overridden_ ? g_face->call(*this, inputs) : forward_all(inputs);
 }
 
-// -- Parts
-// -----------------------------------------------------------------------------------------
+// -- Parts ----------------------------------------------------------------------------------------
 
 Tensor Module::add_parameter(std::string name, const Tensor& parameter) {
   Tensor leaf = parameter.is_leaf() ? parameter : parameter.detach();
@@ -212,8 +210,7 @@ void Module::set_plain_tensor(std::string_view name, const Tensor& tensor) {
   if (tensor.defined()) plain_.push_back({std::string(name), tensor});
 }
 
-// -- Walks
-// -----------------------------------------------------------------------------------------
+// -- Walks ----------------------------------------------------------------------------------------
 
 std::vector<Tensor> Module::parameters(bool recurse) const {
   return values(named_parameters("", recurse));
@@ -277,8 +274,7 @@ Module& Module::get_submodule(std::string_view path) {
   return *module;
 }
 
-// -- State
-// -----------------------------------------------------------------------------------------
+// -- State ----------------------------------------------------------------------------------------
 
 Module& Module::train(bool mode) {
   training_ = mode;
@@ -349,8 +345,7 @@ Module& Module::to(Device device) {
   return *this;
 }
 
-// -- State dicts
-// -----------------------------------------------------------------------------------
+// -- State dicts ----------------------------------------------------------------------------------
 
 NamedTensors Module::state_dict(std::string_view prefix) const {
   NamedTensors state;
@@ -454,8 +449,7 @@ LoadResult Module::load_state_dict(const NamedTensors& state, bool strict) {
   fail(ErrorKind::Runtime, "Error(s) in loading state_dict for ", class_name(), ":\n\t", text);
 }
 
-// -- Text
-// ------------------------------------------------------------------------------------------
+// -- Text -----------------------------------------------------------------------------------------
 
 namespace {
 

@@ -10,6 +10,11 @@ namespace rushlight::nn {
 
 namespace {
 
+/// How batch and instance norms show themselves.
+constexpr const char* kWithStatistics =
+    "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+    "track_running_stats={track_running_stats}";
+
 void parameter(Layer& layer, const char* name, const Arguments& arguments, Ints shape,
                bool wanted) {
   if (wanted)
@@ -24,8 +29,7 @@ void reset_affine(Layer& layer) {
   if (slots.size() > 1 && slots[1].value.defined()) init::zeros_(slots[1].value);
 }
 
-// -- Batch norm
-// ------------------------------------------------------------------------------------
+// -- Batch norm ----------------------------------------------------------------------------------
 
 void build_batch(Layer& layer, const Arguments& arguments) {
   int64_t count = layer.integer("num_features");
@@ -69,8 +73,7 @@ Tensor run_batch(Layer& layer, const Tensor& input, int64_t low, int64_t high) {
                     layer.real("eps"));
 }
 
-// -- Instance norm
-// ------------------------------------------------------------------------------
+// -- Instance norm -------------------------------------------------------------------------------
 
 /// `single`: the dims of a sample without a batch dim.
 Tensor run_instance(Layer& layer, const Tensor& input, int64_t single) {
@@ -148,9 +151,7 @@ constinit const LayerEntry layer::BatchNorm1d = {
         "bool bias=True) -> ()",
     .doc = "batch_norm of (N, C) or (N, C, L) (Ioffe and Szegedy, 2015).",
     .file = "batchnorm",
-    .repr =
-        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
-        "track_running_stats={track_running_stats}",
+    .repr = kWithStatistics,
     .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
     .hidden = "bias",
     .build = build_batch,
@@ -165,9 +166,7 @@ constinit const LayerEntry layer::BatchNorm2d = {
         "bool bias=True) -> ()",
     .doc = "batch_norm of (N, C, H, W).",
     .file = "batchnorm",
-    .repr =
-        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
-        "track_running_stats={track_running_stats}",
+    .repr = kWithStatistics,
     .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
     .hidden = "bias",
     .build = build_batch,
@@ -182,9 +181,7 @@ constinit const LayerEntry layer::BatchNorm3d = {
         "bool bias=True) -> ()",
     .doc = "batch_norm of (N, C, D, H, W).",
     .file = "batchnorm",
-    .repr =
-        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
-        "track_running_stats={track_running_stats}",
+    .repr = kWithStatistics,
     .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
     .hidden = "bias",
     .build = build_batch,
@@ -199,9 +196,7 @@ constinit const LayerEntry layer::InstanceNorm1d = {
         "dtype? dtype=None, *, bool bias=True) -> ()",
     .doc = "instance_norm of (N, C, L) or (C, L) (Ulyanov et al., 2016).",
     .file = "instancenorm",
-    .repr =
-        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
-        "track_running_stats={track_running_stats}",
+    .repr = kWithStatistics,
     .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
     .hidden = "bias",
     .build = build_batch,
@@ -216,9 +211,7 @@ constinit const LayerEntry layer::InstanceNorm2d = {
         "dtype? dtype=None, *, bool bias=True) -> ()",
     .doc = "instance_norm of (N, C, H, W) or (C, H, W) (Ulyanov et al., 2016).",
     .file = "instancenorm",
-    .repr =
-        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
-        "track_running_stats={track_running_stats}",
+    .repr = kWithStatistics,
     .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
     .hidden = "bias",
     .build = build_batch,
@@ -233,9 +226,7 @@ constinit const LayerEntry layer::InstanceNorm3d = {
         "dtype? dtype=None, *, bool bias=True) -> ()",
     .doc = "instance_norm of (N, C, D, H, W) or (C, D, H, W) (Ulyanov et al., 2016).",
     .file = "instancenorm",
-    .repr =
-        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
-        "track_running_stats={track_running_stats}",
+    .repr = kWithStatistics,
     .tensors = "weight, bias, running_mean, running_var, num_batches_tracked",
     .hidden = "bias",
     .build = build_batch,

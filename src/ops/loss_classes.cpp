@@ -21,8 +21,7 @@ void check_scores(const Tensor& input) {
         to_string(input.shape()));
 }
 
-// -- One right class
-// ------------------------------------------------------------------------------
+// -- One right class ------------------------------------------------------------------------------
 
 void check_multi_margin(const Tensor& input, const Tensor& target, int64_t p,
                         const Tensor& weight) {
@@ -87,8 +86,7 @@ void multi_margin_backward(Backward& b) {
   });
 }
 
-// -- Several right classes
-// ------------------------------------------------------------------------
+// -- Several right classes ------------------------------------------------------------------------
 
 void check_multilabel_margin(const Tensor& input, const Tensor& target) {
   check_scores(input);

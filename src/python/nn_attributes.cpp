@@ -180,8 +180,7 @@ int set_module_attribute(PyObject* self, PyObject* name, PyObject* value) {
       -1);
 }
 
-// -- Tables
-// ----------------------------------------------------------------------------------------
+// -- Tables ---------------------------------------------------------------------------------------
 
 namespace {
 
@@ -341,8 +340,7 @@ PyObject* settings(PyObject* self, PyObject*) {
   });
 }
 
-// -- Walks
-// -----------------------------------------------------------------------------------------
+// -- Walks ----------------------------------------------------------------------------------------
 
 PyObject* list_of(const nn::NamedTensors& named, bool parameters) {
   Object list = checked(PyList_New(0));

@@ -33,8 +33,7 @@ std::string full_name(const LayerMethod& method) {
   return std::string(class_name(*method.entry)) + (method.is_forward ? ".forward" : ".__init__");
 }
 
-// -- Arguments
-// -------------------------------------------------------------------------------------
+// -- Arguments ------------------------------------------------------------------------------------
 
 /// Finds the argument of each parameter, positional or by name, in the words of Python's functions.
 SmallVector<PyObject*, 12> place(const LayerMethod& method, PyObject* const* arguments,
@@ -149,8 +148,7 @@ const char* type_name(Type type) {
   }
 }
 
-// -- Calls
-// -----------------------------------------------------------------------------------------
+// -- Calls ----------------------------------------------------------------------------------------
 
 /// The parts one after the other. What they pass on need not be a tensor; Python sees only what it
 /// must.
@@ -278,8 +276,7 @@ PyObject* method_vectorcall(PyObject* callable, PyObject* const* arguments, size
   });
 }
 
-// -- The type of these functions
-// -------------------------------------------------------------------
+// -- The type of these functions ------------------------------------------------------------------
 
 PyObject* bind_method(PyObject* self, PyObject* object, PyObject*) {
   return object ? PyMethod_New(self, object) : Py_NewRef(self);
@@ -357,8 +354,7 @@ Object new_method(const nn::LayerEntry& entry, bool is_forward) {
   return object;
 }
 
-// -- What Python makes the classes of
-// --------------------------------------------------------------
+// -- What Python makes the classes of -------------------------------------------------------------
 
 const nn::LayerEntry* find_layer(std::string_view name) {
   if (name == "Sequential") return &nn::sequential_entry();

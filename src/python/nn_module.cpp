@@ -18,8 +18,7 @@ namespace {
 
 PyObject *g_forward, *g_call_impl;
 
-// -- What C++ asks of objects
-// ----------------------------------------------------------------------
+// -- What C++ asks of objects ---------------------------------------------------------------------
 
 class PythonFace final : public nn::Face {
  public:
@@ -78,8 +77,7 @@ class PythonFace final : public nn::Face {
 
 const PythonFace kFace;
 
-// -- Lives
-// -----------------------------------------------------------------------------------------
+// -- Lives ----------------------------------------------------------------------------------------
 
 PyObject* module_vectorcall(PyObject* self, PyObject* const* arguments, size_t flags,
                             PyObject* names);
@@ -179,8 +177,7 @@ void module_dealloc(PyObject* self) {
   Py_TRASHCAN_END
 }
 
-// -- Calls
-// -----------------------------------------------------------------------------------------
+// -- Calls ----------------------------------------------------------------------------------------
 
 /// Calls `function(self, *arguments)`.
 PyObject* call_method(PyObject* function, PyObject* self, PyObject* const* arguments, size_t flags,
@@ -262,8 +259,7 @@ PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
   return Py_NewRef(Py_None);
 }
 
-// -- Methods
-// ---------------------------------------------------------------------------------------
+// -- Methods --------------------------------------------------------------------------------------
 
 PyObject* call_without_hooks(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                              PyObject* names) {
