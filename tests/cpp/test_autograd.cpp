@@ -120,6 +120,33 @@ TEST(Autograd, SecondDerivativesThroughAChangeOfAView) {
   EXPECT_NEAR(values(second)[2], values(expected)[2], 1e-2);
 }
 
+TEST(Autograd, DataIsReplacedUnderTheSameCountOfWrites) {
+  Tensor weight = ones(Ints{3});
+  weight.requires_grad_();
+  Tensor alias = weight.detach(), loss = (weight * weight).sum();
+  weight.set_data(zeros(Ints{3}));
+  EXPECT_EQ(alias.sum().item<float>(), 3);
+  alias.add_(1);  // counts as a write to the weight, as it would have before
+  EXPECT_THROW(loss.backward(), Error);
+  Tensor integers = arange(3);
+  EXPECT_THROW(weight.set_data(integers), Error);
+  (weight * 2).sum().backward();
+  EXPECT_EQ(weight.grad().sum().item<float>(), 6);
+}
+
+TEST(Autograd, ALinearMapShowsItsTransposition) {
+  Tensor x = ones(Ints{2, 3}), weight = ones(Ints{4, 3}), bias = ones(Ints{4});
+  weight.requires_grad_();
+  Tensor y = linear(x, weight, bias);
+  auto node = y.grad_fn();
+  node->unfold();
+  ASSERT_EQ(node->edges().size(), 3u);
+  EXPECT_EQ(node->edges()[2].node->name(), "TBackward0");
+  y.sum().backward();
+  EXPECT_TRUE(weight.grad().is_contiguous());
+  EXPECT_EQ(weight.grad().sum().item<float>(), 24);
+}
+
 TEST(Autograd, CallbacksAtTheEndOfAPass) {
   struct Count : autograd::Callback {
     explicit Count(int& count) : count(count) {}
