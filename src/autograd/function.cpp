@@ -23,8 +23,9 @@ bool holds(const std::vector<Tensor>& list, const Tensor& tensor) {
                      [&](const Tensor& item) { return item.defined() && item.is_same(tensor); });
 }
 
-void set_custom(const Tensor& view) {
-  view.impl()->autograd->view.origin = ViewOrigin::CustomFunction;
+/// Notes of a view how it came to be.
+void mark_custom(const Tensor& result, ViewOrigin origin) {
+  if (result.defined() && result.impl()->is_view) result.impl()->autograd->view.origin = origin;
 }
 
 /// Another tensor over the same bytes, known as a view of `tensor`.
@@ -80,6 +81,9 @@ void FunctionNode::finish(const Ref<FunctionNode>& self, std::vector<Tensor>& re
     }
   }
   for (size_t i = 0; i < results.size(); ++i) wrap_result(self, results[i], uint32_t(i));
+  if (std::count(is_differentiable_.begin(), is_differentiable_.end(), true) > 1) {
+    for (const Tensor& result : results) mark_custom(result, ViewOrigin::MultiOutput);
+  }
   if (recorded_) save(self);
   inputs_.clear();
   context.to_save_.clear();
@@ -106,7 +110,7 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
       result = view_as_itself(result);
     else if (!is_input && result.requires_grad() && !result.impl()->is_view)
       result = result.detach();
-    if (!is_dirty && result.impl()->is_view) set_custom(result);
+    if (!is_dirty) mark_custom(result, ViewOrigin::CustomFunction);
     return;
   }
   is_differentiable_.back() = true;
@@ -118,7 +122,7 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
     return;
   }
   if (is_input) result = view_as_itself(result);
-  if (result.impl()->is_view) set_custom(result);
+  mark_custom(result, ViewOrigin::CustomFunction);
   replace_history(result, self, index);
 }
 

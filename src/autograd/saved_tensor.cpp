@@ -140,7 +140,7 @@ Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
       blame(saver);
     rushlight::check(output_ != kComputed || has_node(tensor), kDetached);
   }
-  if (!with_history) return tensor;
+  if (!with_history || !is_floating(tensor.dtype())) return tensor;
   if (output_ >= 0 && !packed_ && saver.node.hooks && saver.node.hooks->slices) [[unlikely]]
     return view_of_changed_base(*saver.node.hooks->slices, tensor);
   if (output_ >= 0) {
@@ -162,7 +162,7 @@ void SavedTensor::blame(const Saver& saver) const {
   const Version& version = tensor_.impl()->version();
   Ref<Node> creator;
   uint32_t index = uint32_t(output_);
-  if (output_ >= 0) {
+  if (output_ >= 0 && is_floating(tensor_.dtype())) {
     creator = Ref<Node>::share(const_cast<Node*>(&saver.node));
   } else {
     creator = tensor_.grad_fn();

@@ -167,6 +167,7 @@ constinit const Op op::_threshold_backward = {
             return rushlight::_threshold_backward(b.grad(), b.saved("input"),
                                                   b.scalar("threshold"));
           });
+          b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); });
         },
 };
 
@@ -208,6 +209,7 @@ constinit const Op op::_leaky_relu_backward = {
             return rushlight::_leaky_relu_backward(b.grad(), b.saved("input"),
                                                    b.scalar("negative_slope"));
           });
+          b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); });
         },
 };
 

@@ -66,7 +66,8 @@ constinit const Op op::_hardtanh = {
         [](Backward& b) {
           b.wrt("input", [&] {
             Tensor x = b.saved("input");
-            return masked(b.grad(), !((x <= b.scalar("min_val")) | (x >= b.scalar("max_val"))));
+            Tensor inside = !((x <= b.scalar("min_val")) | (x >= b.scalar("max_val")));
+            return in_steps(masked(b.grad(), inside), x);
           });
         },
 };
@@ -103,7 +104,7 @@ constinit const Op op::_hardsigmoid = {
         [](Backward& b) {
           b.wrt("input", [&] {
             Tensor x = b.saved("input");
-            return masked(b.grad() / 6, (x > -3) & (x < 3));
+            return in_steps(masked(b.grad() / 6, (x > -3) & (x < 3)), x);
           });
         },
 };
@@ -201,7 +202,8 @@ constinit const Op op::softshrink = {
     .backward =
         [](Backward& b) {
           b.wrt("input", [&] {
-            return masked(b.grad(), !(b.saved("input").abs() <= b.argument<double>("lambd")));
+            Tensor x = b.saved("input");
+            return in_steps(masked(b.grad(), !(x.abs() <= b.argument<double>("lambd"))), x);
           });
         },
 };
@@ -218,8 +220,10 @@ constinit const Op op::hardshrink = {
     .save = "input",
     .backward =
         [](Backward& b) {
-          b.wrt("input",
-                [&] { return masked(b.grad(), !(b.saved("input").abs() <= b.scalar("lambd"))); });
+          b.wrt("input", [&] {
+            Tensor x = b.saved("input");
+            return in_steps(masked(b.grad(), !(x.abs() <= b.scalar("lambd"))), x);
+          });
         },
 };
 

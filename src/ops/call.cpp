@@ -32,6 +32,7 @@ bool any_requires_grad(const OpInfo& info, const Value* arguments) {
     return tensor.requires_grad() && (!tensor.impl()->inference || any_is_normal(info, arguments));
   };
   for (uint16_t index : info.tensor_parameters) {
+    if (!(info.with_edge >> index & 1)) continue;
     const Value& argument = arguments[index];
     if (argument.is_tensor()) {
       if (asks(argument.tensor())) return true;

@@ -90,6 +90,7 @@ constinit const Op op::_clamp_backward = {
     .variants = "private",
     .forward = pointwise<Kernel::ClampToBackward>,
     .save = "input",
+    .constants = "input",
     .backward =
         [](Backward& b) {
           b.wrt("grad", [&] { return within(b, b.scalar("min"), b.scalar("max")); });

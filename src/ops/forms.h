@@ -27,6 +27,12 @@ void with_inplace_flag(Call& call) {
 /// A gradient where `mask` holds, 0 elsewhere: a product would make NaN of 0 times infinity.
 inline Tensor masked(const Tensor& grad, const Tensor& mask) { return where(mask, grad, 0); }
 
+/// A gradient that `input` changes in steps only: its own derivative by `input` is 0, not lacking.
+inline Tensor in_steps(const Tensor& grad, const Tensor& input) {
+  // Its formula goes on to both; with a slope of 1 on either side it is the identity.
+  return autograd::grad_enabled() ? rushlight::_leaky_relu_backward(grad, input, 1) : grad;
+}
+
 /// `.backward` of an operation that PyTorch does not differentiate, though its result is floating.
 inline void not_differentiable(Backward& backward) { backward.refuse(); }
 

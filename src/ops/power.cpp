@@ -102,8 +102,11 @@ constinit const Op op::pow_Tensor_Scalar = {
           b.wrt("input", [&] {
             Scalar exponent = b.scalar("exponent");
             if (exponent == 0) return rushlight::zeros_like(b.grad());
-            if (exponent == 1) return b.grad();
-            Tensor slope = exponent == 2 ? b.saved("input") : b.saved("input").pow(lower(exponent));
+            // Recorded, so that there are derivatives of any order, though zero.
+            bool recorded = autograd::grad_enabled();
+            if (exponent == 1 && !recorded) return b.grad();
+            Tensor slope = b.saved("input");
+            if (!(exponent == 2) || recorded) slope = slope.pow(lower(exponent));
             return b.grad() * (slope * exponent);
           });
         },

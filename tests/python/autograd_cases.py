@@ -1862,3 +1862,40 @@ def arguments_that_nodes_keep():
     try_each(lambda: (x * 2).grad_fn.foo, lambda: (x * 2).grad_fn._saved_foo, lambda: x.exp().grad_fn._saved_other)
     note(repr(x.heaviside(x).grad_fn.name()), str((x * 2).grad_fn))
     try_each(lambda: torch.nn.Parameter(torch.ones(2, dtype=torch.long)))
+
+
+def derivatives_that_are_zero_are_not_lacking():
+    F, grad = torch.nn.functional, torch.autograd.grad
+    for function in (torch.relu, F.leaky_relu, F.relu6, F.hardtanh, F.softshrink, F.hardshrink, F.threshold_):
+        x = torch.tensor([-1.5, 0.3, 0.8], requires_grad=True)
+        y = function(x * 1, 0.1, 0.0) if function is F.threshold_ else function(x * 1)
+        (first,) = grad((y * x.detach()).sum(), x, create_graph=True)
+        try_each(lambda first=first, x=x: grad(first.sum(), x))
+    x = leaf()
+    first, second = x**2, x**3
+    for _ in range(4):
+        (first,) = grad(first.sum(), x, create_graph=True)
+        (second,) = grad(second.sum(), x, create_graph=True) if second.requires_grad else (second,)
+        note(first, second)
+        if not first.requires_grad:
+            break
+    for chosen in (x.max(0).values, x.sort().values, x.clamp(0, 5), x.topk(2).values):
+        (first,) = grad(chosen.sum(), x, create_graph=True)
+        note(first, first.requires_grad)
+
+
+def views_from_a_function_with_several_results():
+    class Halves(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x[:1], x[1:]
+
+        @staticmethod
+        def backward(ctx, a, b):
+            return torch.cat([a, b])
+
+    a = leaf() * 1
+    first, second = Halves.apply(a)
+    try_each(lambda: first.mul_(2))
+    a.mul_(2)
+    try_each(lambda: second.grad_fn)
