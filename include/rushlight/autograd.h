@@ -27,8 +27,10 @@ struct Edge {
 struct Meta {
   Dims shape;
   DType dtype = DType::Float32;
+  DeviceType device = DeviceType::Cpu;
   Meta() = default;
-  explicit Meta(const Tensor& tensor) : shape(tensor.impl()->shape), dtype(tensor.dtype()) {}
+  explicit Meta(const Tensor& tensor)
+      : shape(tensor.impl()->shape), dtype(tensor.dtype()), device(tensor.impl()->device) {}
 };
 
 using Gradients = SmallVector<Tensor, 2>;
@@ -106,7 +108,9 @@ class Node : public RefCounted {
 
   const SmallVector<Edge, 2>& edges() const { return edges_; }
   SmallVector<Edge, 2>& edges() { return edges_; }
+  /// Of the nodes that are ready, backward runs the one with the largest number first.
   uint64_t sequence() const { return sequence_; }
+  void set_sequence(uint64_t number) { sequence_ = number; }
   /// The results whose gradients this node takes.
   SmallVector<Meta, 1> outputs;
   std::unique_ptr<NodeHooks> hooks;
@@ -135,18 +139,23 @@ struct ViewInfo {
   ViewOrigin origin = ViewOrigin::Default;
 };
 
+/// Which dtype the gradient of a leaf has: the leaf's own, a chosen one, or any that it came with.
+enum class GradDtype : uint8_t { Own, Chosen, Any };
+
 /// What autograd knows of a tensor; allocated when there is something to know.
 struct Metadata {
   Tensor grad;
   Ref<Node> grad_fn;
-  uint32_t output = 0;               ///< which result of grad_fn this is
-  Node* accumulator = nullptr;       ///< of a leaf, which owns it; see accumulate.cpp
-  Ref<Node> shared_accumulator;      ///< instead: that of the leaf which this one was unpacked for
-  SpinLock accumulator_lock;         ///< guards `accumulator`, and `hooks` of a leaf
-  SpinLock grad_lock;                ///< guards `grad` against passes of several threads
-  ViewInfo view;                     ///< of a view
-  std::unique_ptr<NodeHooks> hooks;  ///< of a leaf without accumulator, kept until it has one
-  std::shared_ptr<Tensor> retained;  ///< of a non-leaf that retains its gradient: where it is
+  uint32_t output = 0;  ///< which result of grad_fn this is
+  GradDtype grad_rule = GradDtype::Own;
+  DType grad_dtype = DType::Float32;  ///< the chosen one
+  Node* accumulator = nullptr;        ///< of a leaf, which owns it; see accumulate.cpp
+  Ref<Node> shared_accumulator;       ///< instead: that of the leaf which this one was unpacked for
+  SpinLock accumulator_lock;          ///< guards `accumulator`, and `hooks` of a leaf
+  SpinLock grad_lock;                 ///< guards `grad` against passes of several threads
+  ViewInfo view;                      ///< of a view
+  std::unique_ptr<NodeHooks> hooks;   ///< of a leaf without accumulator, kept until it has one
+  std::shared_ptr<Tensor> retained;   ///< of a non-leaf that retains its gradient: where it is
   std::unique_ptr<std::vector<std::shared_ptr<LeafHook>>> leaf_hooks;
 
   ~Metadata() { delete accumulator; }
@@ -296,6 +305,7 @@ const std::string& saved_tensor_hooks_forbidden();
 
 struct CallSiteSource {
   CallSite (*current)() noexcept;                 ///< of the innermost frame of this thread
+  CallSite (*recorded)(const Node&) noexcept;     ///< the same, told which node has been recorded
   std::string (*describe)(const CallSite& site);  ///< "train.py:14"; empty if it is not known
 };
 /// Set by the Python face; C++ callers have no call sites.
@@ -303,6 +313,9 @@ void set_call_site_source(const CallSiteSource* source);
 extern const CallSiteSource* call_site_source;
 inline CallSite current_call_site() {
   return call_site_source ? call_site_source->current() : CallSite();
+}
+inline CallSite call_site_of(const Node& recorded) {
+  return call_site_source ? call_site_source->recorded(recorded) : CallSite();
 }
 
 // Anomaly mode.
@@ -338,6 +351,10 @@ uint32_t running_pass();
 bool any_pass_runs();
 /// Whether that pass runs this node.
 bool pass_runs(const Node& node);
+/// Whether that pass keeps what was saved, for another one.
+bool pass_retains_graph();
+/// Whether that pass returns gradients (autograd::grad) rather than adding them to leaves.
+bool pass_returns_gradients();
 
 // Views and in-place changes (view.cpp).
 
@@ -358,6 +375,18 @@ void check_inference_write(const Tensor& tensor);
 void rebase_history(const Tensor& tensor, const Ref<Node>& node);
 /// The operation `node` has changed the shape of `tensor`, and no bytes.
 void replace_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output = 0);
+
+// The dtype and the layout of leaves' gradients (grad_dtype.cpp, accumulate.cpp).
+
+/// The dtype that the gradient of `leaf` has: its own, unless another was set; none stands for
+/// any. Throws if it is no leaf.
+std::optional<DType> grad_dtype(const Tensor& leaf);
+/// From now on the gradient of `leaf` is converted to `dtype` before anything sees it; none leaves
+/// it as it comes. Throws if there is a gradient of another dtype.
+void set_grad_dtype(const Tensor& leaf, std::optional<DType> dtype);
+/// Whether this thread copies a gradient whose strides are not those of its dense leaf.
+bool grad_layout_enforced();
+void set_grad_layout_enforced(bool enforced);
 
 /// Takes `tensor` out of the graph: it becomes a leaf. Throws if it is a view.
 void detach_(const Tensor& tensor);

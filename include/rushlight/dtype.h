@@ -79,20 +79,21 @@ struct DTypeInfo {
   uint8_t size;             ///< bytes per element
   bool floating;
   bool is_signed;
-  char numpy_kind;  ///< NumPy's and the buffer protocol's type character; 0 if there is none
+  char numpy_kind;       ///< NumPy's and the buffer protocol's type character; 0 if there is none
+  std::string_view cpp;  ///< what other messages of PyTorch's say: "float"
 };
 
 inline constexpr DTypeInfo kDTypeInfo[kDTypes] = {
-    {"bool", "Bool", "Bool", 1, false, false, '?'},
-    {"uint8", "Byte", "Byte", 1, false, false, 'B'},
-    {"int8", "Char", "Char", 1, false, true, 'b'},
-    {"int16", "Short", "Short", 2, false, true, 'h'},
-    {"int32", "Int", "Int", 4, false, true, 'i'},
-    {"int64", "Long", "Long", 8, false, true, 'l'},
-    {"float16", "Half", "Half", 2, true, true, 'e'},
-    {"bfloat16", "BFloat16", "BFloat16", 2, true, true, 0},
-    {"float32", "Float", "Float", 4, true, true, 'f'},
-    {"float64", "Double", "Double", 8, true, true, 'd'},
+    {"bool", "Bool", "Bool", 1, false, false, '?', "bool"},
+    {"uint8", "Byte", "Byte", 1, false, false, 'B', "unsigned char"},
+    {"int8", "Char", "Char", 1, false, true, 'b', "signed char"},
+    {"int16", "Short", "Short", 2, false, true, 'h', "short"},
+    {"int32", "Int", "Int", 4, false, true, 'i', "int"},
+    {"int64", "Long", "Long", 8, false, true, 'l', "long"},
+    {"float16", "Half", "Half", 2, true, true, 'e', "c10::Half"},
+    {"bfloat16", "BFloat16", "BFloat16", 2, true, true, 0, "c10::BFloat16"},
+    {"float32", "Float", "Float", 4, true, true, 'f', "float"},
+    {"float64", "Double", "Double", 8, true, true, 'd', "double"},
 };
 
 constexpr const DTypeInfo& info(DType dtype) { return kDTypeInfo[int(dtype)]; }

@@ -1,6 +1,7 @@
 #pragma once
 // Errors: one exception type that knows which Python class it becomes.
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -69,6 +70,17 @@ inline void check(bool condition, ErrorKind kind, const Parts&... parts) {
 /// Tells the user of something that works but is likely a mistake: Python's UserWarning. Printed to
 /// stderr unless there is a handler, which may throw.
 void warn(std::string_view message);
+/// Warns the first time it is called, and each time under set_warn_always(true). One a place:
+/// `static WarnOnce warn_once; warn_once("…");`
+class WarnOnce {
+ public:
+  void operator()(std::string_view message);
+
+ private:
+  std::atomic<bool> warned_{false};
+};
+bool warns_always();
+void set_warn_always(bool always);
 using WarningHandler = void (*)(std::string_view message);
 /// Replaces what `warn` does; null restores the default.
 void set_warning_handler(WarningHandler handler);

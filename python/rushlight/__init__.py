@@ -36,6 +36,7 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
+    is_warn_always_enabled,
     layout,
     long,
     memory_format,
@@ -53,13 +54,15 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
 __version__ = _C.__version__
 
 # Every operation of the op table that is a function.
-globals().update({name: function for name, function in _C._functions.items() if name[0] != "_"})
+globals().update({name: function for name, function in _C._torch_functions.items() if name[0] != "_"})
 
 from rushlight import _tensor  # noqa: E402  (completes the Tensor class)
 from rushlight._legacy import *  # noqa: E402, F403
 from rushlight._tensor_str import set_printoptions  # noqa: E402, F401
 from rushlight._utilities import *  # noqa: E402, F403
 from rushlight.functional import (  # noqa: E402, F401
+    _unique,
+    _unique2,
     asarray,
     einsum,
     gradient,
@@ -104,4 +107,22 @@ _ABSENT = {
 }
 
 
-__getattr__ = _getter(__name__, {name: name for name in _LAZY}, _ABSENT, hint="")
+__getattr__ = _getter(__name__, {"_VF": "_extension", **{name: name for name in _LAZY}}, _ABSENT, hint="")
+
+_C.__getattr__ = _getter(
+    _C.__name__,
+    dict.fromkeys(
+        (
+            "_VariableFunctions",
+            "_WeakTensorRef",
+            "_autograd",
+            "_current_autograd_node",
+            "_current_graph_task_id",
+            "_functions",
+            "_will_engine_execute_node",
+        ),
+        "_extension",
+    ),
+    hint="",
+    home=__name__,
+)

@@ -8,11 +8,11 @@ from rushlight._C import Tensor
 
 def _rebuild_tensor(data, dtype, shape, strides, requires_grad, state, cls):
     """Makes a tensor again from the bytes of its elements in row-major order."""
-    flat = _C.frombuffer(bytearray(data), dtype=dtype) if data else _C._functions["empty"]((0,), dtype=dtype)
+    flat = _C.frombuffer(bytearray(data), dtype=dtype) if data else _C._torch_functions["empty"]((0,), dtype=dtype)
     if strides is None:
         tensor = flat.reshape(shape)
     else:
-        tensor = _C._functions["empty_strided"](shape, strides, dtype=dtype)
+        tensor = _C._torch_functions["empty_strided"](shape, strides, dtype=dtype)
         tensor.copy_(flat.reshape(shape))
     if cls is not Tensor:
         tensor = Tensor._make_subclass(cls, tensor)
@@ -173,12 +173,12 @@ def as_subclass(self, cls):
 
 def polygamma(self, n):
     """The `n`-th derivative of digamma."""
-    return _C._functions["polygamma"](n, self)
+    return _C._torch_functions["polygamma"](n, self)
 
 
 def polygamma_(self, n):
     """polygamma() in place."""
-    return self.copy_(_C._functions["polygamma"](n, self))
+    return self.copy_(_C._torch_functions["polygamma"](n, self))
 
 
 def __rdiv__(self, other):
@@ -220,6 +220,21 @@ def __array_wrap__(self, array, context=None, return_scalar=False):
     return _C.from_numpy(array)
 
 
+def _volatile(self) -> bool:
+    import warnings
+
+    warnings.warn("volatile was removed (Variable.volatile is always False)", stacklevel=2)
+    return False
+
+
+def _set_volatile(self, value=None) -> None:
+    import warnings
+
+    message = "volatile was removed and now has no effect. Use `with torch.no_grad():` instead."
+    warnings.warn(message, stacklevel=2)
+
+
+Tensor.volatile = property(_volatile, _set_volatile, _set_volatile)
 Tensor.__reduce_ex__ = __reduce_ex__
 Tensor.__deepcopy__ = __deepcopy__
 Tensor.__copy__ = __copy__

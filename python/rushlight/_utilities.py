@@ -41,6 +41,7 @@ __all__ = [
     "set_float32_matmul_precision",
     "get_float32_matmul_precision",
     "compile",
+    "set_warn_always",
 ]
 
 
@@ -328,6 +329,13 @@ def typename(obj) -> str:
         return obj.type()
     cls = obj if isinstance(obj, type) else type(obj)
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Whether warnings that are otherwise given once are given each time."""
+    if not isinstance(b, bool):
+        raise RuntimeError(f"setWarnOnlyOnce expects a bool, but got {_kind(b)}")
+    _C._set_warn_always(b)
 
 
 def compile(model=None, **options) -> Any:

@@ -19,19 +19,19 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
             raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         dims = list(range(a.dim() - dims, a.dim())), list(range(dims))
     dims_a, dims_b = ([dim] if isinstance(dim, int) else list(dim) for dim in dims)
-    result = _C._functions["tensordot"](a, b, dims_a, dims_b)
+    result = _C._torch_functions["tensordot"](a, b, dims_a, dims_b)
     return result if out is None else out.copy_(result)
 
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
     """The indices of the elements that differ from zero: a row for each, or with `as_tuple` a tensor for each dim."""
     if as_tuple:
-        return _C._functions["_nonzero_numpy"](input)
+        return _C._torch_functions["_nonzero_numpy"](input)
     result = _nonzero(input)
     return result if out is None else out.resize_(result.shape).copy_(result)
 
 
-_nonzero = _C._functions["nonzero"]
+_nonzero = _C._torch_functions["nonzero"]
 _C.Tensor.nonzero = nonzero
 
 
@@ -60,7 +60,7 @@ def _letters(subscripts: Any) -> str:
     return text
 
 
-_einsum = _C._functions["einsum"]
+_einsum = _C._torch_functions["einsum"]
 
 
 def _chosen(results: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -79,9 +79,9 @@ def unique(
     """The distinct elements, or slices along `dim`, in order; on request also where each element went, and how many
     there were of each."""
     if dim is None:
-        results = _C._functions["_unique2"](input)
+        results = _unique2(input)
     else:
-        results = _C._functions["_unique_dim"](input, dim)
+        results = _C._torch_functions["_unique_dim"](input, dim)
     return _chosen(results, return_inverse, return_counts)
 
 
@@ -90,7 +90,15 @@ def unique_consecutive(
 ) -> Any:
     """The elements, or slices along `dim`, that differ from the one before; on request also where each went, and how
     many there were of each."""
-    return _chosen(_C._functions["_unique_consecutive"](input, dim=dim), return_inverse, return_counts)
+    return _chosen(_C._torch_functions["_unique_consecutive"](input, dim=dim), return_inverse, return_counts)
+
+
+_unique2 = _C._torch_functions["_unique2"]
+
+
+def _unique(input: Tensor, sorted: bool = True, return_inverse: bool = False) -> tuple[Tensor, Tensor]:
+    """The distinct elements and, on request, where each element went."""
+    return _unique2(input, sorted, return_inverse)[:2]
 
 
 _C.Tensor.unique = unique
@@ -175,7 +183,7 @@ def _by_step(y: Tensor, h: Any, edge_order: int) -> Tensor:
     else:
         first = (-1.5 * y[..., :1] + 2 * y[..., 1:2] - 0.5 * y[..., 2:3]) / h
         last = (1.5 * y[..., -1:] - 2 * y[..., -2:-1] + 0.5 * y[..., -3:-2]) / h
-    return _C._functions["cat"]([first, middle, last], -1)
+    return _C._torch_functions["cat"]([first, middle, last], -1)
 
 
 def _by_places(y: Tensor, x: Tensor, edge_order: int) -> Tensor:
@@ -188,7 +196,7 @@ def _by_places(y: Tensor, x: Tensor, edge_order: int) -> Tensor:
     if edge_order == 2:
         bend = (slopes[..., 1:] - slopes[..., :-1]) / (left + right)
         first, last = first - bend[..., :1] * h[:1], last + bend[..., -1:] * h[-1:]
-    return _C._functions["cat"]([first, middle, last], -1)
+    return _C._torch_functions["cat"]([first, middle, last], -1)
 
 
 def asarray(

@@ -4,9 +4,9 @@ from rushlight import _C
 from rushlight._lazy import getter as _getter
 
 globals().update(
-    {name[len("linalg_") :]: function for name, function in _C._functions.items() if name.startswith("linalg_")}
+    {name[len("linalg_") :]: function for name, function in _C._torch_functions.items() if name.startswith("linalg_")}
 )
-matmul = _C._functions["matmul"]
+matmul = _C._torch_functions["matmul"]
 
 
 def _known() -> str:

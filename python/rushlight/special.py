@@ -28,9 +28,9 @@ _OTHER_NAMES = {
     "xlogy": "xlogy",
 }
 
-globals().update({name: _C._functions[operation] for name, operation in _OTHER_NAMES.items()})
+globals().update({name: _C._torch_functions[operation] for name, operation in _OTHER_NAMES.items()})
 globals().update(
-    {name[len("special_") :]: function for name, function in _C._functions.items() if name.startswith("special_")}
+    {name[len("special_") :]: function for name, function in _C._torch_functions.items() if name.startswith("special_")}
 )
 
 

@@ -18,7 +18,7 @@ class UntypedStorage:
     is_cuda = False
 
     def __init__(self, size: int = 0) -> None:
-        self._bytes = _C._functions["zeros"](size, dtype=_C.uint8)
+        self._bytes = _C._torch_functions["zeros"](size, dtype=_C.uint8)
 
     @classmethod
     def _of(cls, tensor: Tensor) -> UntypedStorage:
@@ -218,7 +218,7 @@ def storage(self: Tensor) -> TypedStorage:
 def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
     """Becomes elements of the storage of `source`, a tensor or a storage: of all of it unless `size` says which."""
     if source is None:
-        source = _C._functions["empty"]((0,), dtype=self.dtype)
+        source = _C._torch_functions["empty"]((0,), dtype=self.dtype)
     if isinstance(source, Tensor):
         if source.dtype is not self.dtype:
             raise RuntimeError(
@@ -232,8 +232,8 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     if size is None:
         size = (holder.numel() // self.element_size(),)
     if stride is None:
-        stride = _C._functions["empty"](tuple(size), device="meta").stride()
-    return _C._functions["_set_"](self, holder, storage_offset, tuple(size), tuple(stride))
+        stride = _C._torch_functions["empty"](tuple(size), device="meta").stride()
+    return _C._torch_functions["_set_"](self, holder, storage_offset, tuple(size), tuple(stride))
 
 
 Tensor.untyped_storage, Tensor.storage, Tensor.set_ = untyped_storage, storage, set_

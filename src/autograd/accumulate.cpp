@@ -145,6 +145,8 @@ Tensor copy_for(const Tensor& leaf, const Tensor& gradient) {
   return copy;
 }
 
+thread_local bool t_layout_enforced = true;
+
 /// `holders`: how many references to `gradient` there are if nobody but the pass has one.
 void accumulate(const Tensor& leaf, Tensor gradient, int holders) {
   Metadata& meta = metadata(leaf);
@@ -162,7 +164,8 @@ void accumulate(const Tensor& leaf, Tensor gradient, int holders) {
         // The leaf may have got another shape since it was used.
         if (!same(gradient.shape(), leaf.shape())) broadcast_shapes(leaf.shape(), gradient.shape());
         // One that only we hold is taken as it is; any other is copied, lest two leaves share.
-        if (is_sole_owner(gradient, holders) && fits_layout(gradient, leaf)) {
+        if (is_sole_owner(gradient, holders) &&
+            (fits_layout(gradient, leaf) || !t_layout_enforced)) {
           meta.grad = std::move(gradient);
           return;
         }
@@ -174,6 +177,9 @@ void accumulate(const Tensor& leaf, Tensor gradient, int holders) {
 }
 
 }  // namespace
+
+bool grad_layout_enforced() { return t_layout_enforced; }
+void set_grad_layout_enforced(bool enforced) { t_layout_enforced = enforced; }
 
 void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
   if (!arrived[0].defined()) return;

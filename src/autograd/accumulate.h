@@ -25,8 +25,11 @@ class AccumulateGrad final : public Node {
 /// Gives `use` the hooks of a leaf, which its accumulator holds while it is awake.
 void with_leaf_hooks(const Tensor& leaf, FunctionRef<void(std::unique_ptr<NodeHooks>&)> use);
 
-/// What was recorded so far goes on adding to the leaf, but leads to another node than what will be.
+/// What was recorded so far goes on adding to the leaf, but leads to another node than what will
+/// be.
 void reset_accumulator(const Tensor& leaf);
+/// Whether `edge` leads to a leaf that takes gradients of other dtypes than its own.
+bool keeps_dtype(const Edge& edge);
 
 /// Makes what a leaf needs for its gradient now, so that threads that share it need not.
 void prepare_leaf(const Tensor& leaf);

@@ -83,6 +83,8 @@ class Task {
   int depth() const { return depth_; }
   uint32_t number() const { return number_; }
   bool is_restricted() const { return restricted_; }
+  bool retains_graph() const { return options_.retain_graph; }
+  bool returns_gradients() const { return !work_->targets.empty(); }
   bool runs(const Node& node) const;
   void queue(std::unique_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
   bool needs(Node* node) { return !restricted_ || leads_on(states_[state(node)]); }
@@ -319,6 +321,8 @@ void queue_callback(std::unique_ptr<Callback> callback) {
   t_task->queue(std::move(callback));
 }
 bool pass_runs(const Node& node) { return t_task && t_task->runs(node); }
+bool pass_retains_graph() { return t_task && t_task->retains_graph(); }
+bool pass_returns_gradients() { return t_task && t_task->returns_gradients(); }
 
 void Task::apply(Node* node, Gradients& gradients, Gradients& computed) {
   struct Running {
@@ -427,9 +431,8 @@ std::vector<Root> make_roots(Tensors roots, Tensors gradients) {
 }  // namespace
 
 void warn_of_cycle() {
-  static std::atomic<bool> warned{false};
-  if (warned.exchange(true)) return;
-  warn(
+  static WarnOnce warn_once;
+  warn_once(
       "Using backward() with create_graph=True will create a reference cycle between the parameter "
       "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
       "creating the graph to avoid this. If you have to use this function, make sure to reset the "

@@ -127,9 +127,10 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
 }
 
 void FunctionNode::save(const Ref<FunctionNode>& self) {
+  CallSite site = call_site_of(*self);
   if (context.to_save_.empty()) return;
   saved_ = std::make_unique<Saved>();
-  saved_->site = current_call_site();
+  saved_->site = site;
   for (const Tensor& tensor : context.to_save_) {
     bool is_own = tensor.defined() && tensor.grad_fn().get() == self.get();
     // A view that was changed has the history of its base: this node must not hold that.

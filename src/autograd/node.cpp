@@ -57,7 +57,8 @@ Tensor fit_gradient(Tensor gradient, const Meta& meta, const Node& by, size_t in
           to_string(meta.shape));
     gradient = gradient.sum_to_size(meta.shape);
   }
-  if (gradient.dtype() != meta.dtype) gradient = gradient.to(meta.dtype);
+  if (gradient.dtype() != meta.dtype && !keeps_dtype(by.edges()[index])) [[unlikely]]
+    gradient = gradient.to(meta.dtype);
   return gradient;
 }
 

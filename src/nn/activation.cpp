@@ -39,7 +39,7 @@ constinit const LayerEntry layer::Hardtanh = {
                {std::tuple("min_value", "min_val", arguments["min_value"]),
                 std::tuple("max_value", "max_val", arguments["max_value"])}) {
             if (value.is_none()) continue;
-            warn(std::string("keyword argument `") + old + "` is deprecated and rename to `" +
+            warn(std::string("keyword argument `") + old + "` is deprecated and renamed to `" +
                  name + "`");
             layer.set(name, value);
           }

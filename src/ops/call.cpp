@@ -126,7 +126,7 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   const Tensor* target = written(call);
   if (target) autograd::check_in_place(*target, info.full_name.c_str());
   Ref<OpNode> node = Ref<OpNode>::adopt(new OpNode(call.op, call.arguments));
-  node->site = autograd::current_call_site();
+  node->site = autograd::call_site_of(*node);
   node->save_inputs(call.arguments, target);
   {
     autograd::NoGrad guard;

@@ -11,7 +11,8 @@ namespace {
 /// The condition as bool; uint8 is accepted with a warning, as in PyTorch.
 Tensor as_condition(const Tensor& condition) {
   if (condition.dtype() == DType::UInt8) {
-    warn(
+    static WarnOnce warn_once;
+    warn_once(
         "where received a uint8 condition tensor. This behavior is deprecated and will be removed "
         "in a future version of PyTorch. Use a boolean condition instead.");
     return condition.to(DType::Bool);
@@ -33,7 +34,7 @@ constexpr auto choose = [](const Tensor& condition, const TensorOrScalar& input,
 void check_fill_mask(const Tensor& mask) {
   check(mask.dtype() == DType::Bool,
         "masked_fill_ only supports boolean masks, but got mask with dtype ",
-        info(mask.dtype()).name);
+        info(mask.dtype()).cpp);
 }
 
 /// Forward of both forms of masked_fill; the result keeps the dtype of the input.

@@ -204,7 +204,8 @@ constinit const Op op::_to_copy = {
     .forward = run(
         [](const Tensor& input, DType dtype, std::optional<Device> device,
            std::optional<MemoryFormat> format) { return copy_of(input, dtype, format, device); }),
-    .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad(); }); },
+    // Converted here, though the engine would do it: a leaf may take gradients as they come.
+    .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad().to(b.dtype("input")); }); },
 };
 
 constinit const Op op::to_device = {

@@ -108,6 +108,15 @@ Dims inverse(Ints dims) {
 }
 
 constexpr auto reversed_dims = [](const Tensor& input) -> Tensor {
+  static WarnOnce of_many_dims, of_none;
+  if (input.dim() == 0)
+    of_none("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.");
+  else if (input.dim() != 2)
+    of_many_dims(
+        "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+        "deprecated and it will throw an error in a future release. Consider `x.mT` to transpose "
+        "batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the "
+        "dimensions of a tensor.");
   Dims order;
   for (int64_t i = input.dim(); i-- > 0;) order.push_back(i);
   return input.permute(order);
@@ -199,7 +208,13 @@ constinit const Op op::mT = {
     .examples = "randn(2, 3, 4).mT",
     .variants = "private",
     .compose = run([](const Tensor& input) {
-      if (input.dim() == 0) return input;
+      static WarnOnce warn_once;
+      if (input.dim() == 0) {
+        warn_once(
+            "Tensor.mT is deprecated on 0-D tensors. This function is the identity in these "
+            "cases.");
+        return input;
+      }
       check(input.dim() >= 2,
             "tensor.mT is only supported on matrices or batches of matrices. Got ", input.dim(),
             "-D tensor.");
@@ -216,6 +231,9 @@ constinit const Op op::matrix_H = {
       check(input.dim() == 0 || input.dim() == 2,
             "tensor.H is only supported on matrices (2-D tensors). Got ", input.dim(), "-D tensor.",
             input.dim() > 2 ? " For batches of matrices, consider using tensor.mH" : "");
+      static WarnOnce warn_once;
+      if (input.dim() == 0)
+        warn_once("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().");
       return input.dim() == 0 ? input : input.transpose(0, 1);
     }),
 };

@@ -34,8 +34,9 @@ std::vector<Tensor> grids(Tensors tensors, bool swap_first_two) {
 }
 
 constexpr auto mesh = [](Tensors tensors, std::optional<std::string_view> indexing) {
+  static WarnOnce warn_once;
   if (!indexing)
-    warn(
+    warn_once(
         "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
         "argument.");
   check(!indexing || *indexing == "ij" || *indexing == "xy",

@@ -37,6 +37,21 @@ PyObject* set_inference(PyObject*, PyObject* enabled) {
   return Py_NewRef(Py_None);
 }
 
+PyObject* grad_layout_enforced(PyObject*, PyObject*) {
+  return PyBool_FromLong(autograd::grad_layout_enforced());
+}
+PyObject* set_grad_layout_enforced(PyObject*, PyObject* enabled) {
+  if (!PyBool_Check(enabled)) {
+    PyErr_Format(PyExc_TypeError,
+                 "set_grad_layout_enforcement_enabled(): argument 'enabled' (position 1) must be "
+                 "bool, not %s",
+                 Py_TYPE(enabled)->tp_name);
+    return nullptr;
+  }
+  autograd::set_grad_layout_enforced(enabled == Py_True);
+  return Py_NewRef(Py_None);
+}
+
 /// A sequence of tensors, or None for undefined ones.
 std::vector<Tensor> tensors_in(PyObject* sequence, const char* what) {
   std::vector<Tensor> tensors;
@@ -317,6 +332,8 @@ PyMethodDef functions[] = {
      "is_inference_mode_enabled()\n--\n\nWhether inference_mode is on in this thread."},
     {"_set_grad_enabled", set_grad_enabled, METH_O, nullptr},
     {"_set_inference_enabled", set_inference, METH_O, nullptr},
+    {"_is_grad_layout_enforcement_enabled", grad_layout_enforced, METH_NOARGS, nullptr},
+    {"_set_grad_layout_enforcement_enabled", set_grad_layout_enforced, METH_O, nullptr},
     {"_backward", (PyCFunction)(void*)backward, METH_FASTCALL, nullptr},
     {"_gradient_edge", gradient_edge, METH_O, nullptr},
     {"_grad", (PyCFunction)(void*)grad, METH_FASTCALL, nullptr},

@@ -684,8 +684,9 @@ PyObject* call_old_form(const Callable& callable, PyObject* const* arguments, si
     reordered.push_back(arguments[form->values[i]]);
     PyTuple_SET_ITEM(keywords.get(), Py_ssize_t(i), PyUnicode_InternFromString(form->keywords[i]));
   }
-  warn("This overload of " + callable.name + " is deprecated: give " + form->keywords[0] +
-       " by its name, after the tensors.");
+  static WarnOnce warn_once;
+  warn_once("This overload of " + callable.name + " is deprecated: give " + form->keywords[0] +
+            " by its name, after the tensors.");
   return call(callable, reordered.data(), tensors, keywords.get());
 }
 

@@ -1,6 +1,9 @@
 // Where in the Python program an operation was called: a code object and an instruction, turned
 // into a file and a line only when an error asks.
 
+#include <algorithm>
+#include <atomic>
+
 #include "python/hooks.h"
 
 namespace rushlight::python {
@@ -70,6 +73,32 @@ CallSite current() noexcept {
   return site;
 }
 
+// -- Traces: the nodes that are recorded in a block, and the calls that did
+// ------------------------
+
+struct Traced {
+  std::string node;
+  CallSite site;
+};
+thread_local std::vector<Traced> t_traced;
+thread_local int t_traces = 0;  // that are going on in this thread
+std::atomic<int> g_traces{0};   // and in all of them: what a call asks that is not traced
+
+[[gnu::cold, gnu::noinline]] void trace(const autograd::Node& node, const CallSite& site) noexcept {
+  if (!t_traces) return;
+  try {
+    t_traced.push_back({node.name(), site});
+  } catch (const std::bad_alloc&) {  // a trace with a gap
+  }
+}
+
+CallSite recorded(const autograd::Node& node) noexcept {
+  CallSite site = current();
+  if (g_traces.load(std::memory_order_relaxed)) [[unlikely]]
+    trace(node, site);
+  return site;
+}
+
 std::string describe(const CallSite& site) {
   WithGil gil;
   PyCodeObject* code = static_cast<const CodeRecord*>(site.code)->code;
@@ -82,7 +111,30 @@ std::string describe(const CallSite& site) {
   return std::string(file) + ":" + std::to_string(PyCode_Addr2Line(code, site.instruction));
 }
 
-constexpr autograd::CallSiteSource kSource = {current, describe};
+constexpr autograd::CallSiteSource kSource = {current, recorded, describe};
+
+/// `_start_trace()`: a number for `_end_trace`. Traces nest.
+PyObject* start_trace(PyObject*, PyObject*) {
+  ++t_traces;
+  ++g_traces;
+  return PyLong_FromSize_t(t_traced.size());
+}
+
+/// `_end_trace(number)`: a tuple (name of the node, "train.py:14") for each node recorded since.
+PyObject* end_trace(PyObject*, PyObject* number) {
+  return guarded([&]() -> PyObject* {
+    size_t begin = std::min(PyLong_AsSize_t(number), t_traced.size());
+    Object list = checked(PyList_New(0));
+    for (size_t i = begin; i < t_traced.size(); ++i) {
+      std::string place = t_traced[i].site.code ? describe(t_traced[i].site) : "";
+      Object item = checked(Py_BuildValue("(ss)", t_traced[i].node.c_str(), place.c_str()));
+      checked(PyList_Append(list.get(), item.get()));
+    }
+    --g_traces;
+    if (--t_traces == 0) t_traced.clear();
+    return list.release();
+  });
+}
 
 /// `_set_call_sites(enabled)`, by which ./dev bench sees what they cost
 PyObject* set_call_sites(PyObject*, PyObject* enabled) {
@@ -91,7 +143,10 @@ PyObject* set_call_sites(PyObject*, PyObject* enabled) {
   return Py_NewRef(Py_None);
 }
 
-PyMethodDef functions[] = {{"_set_call_sites", set_call_sites, METH_O, nullptr}, {}};
+PyMethodDef functions[] = {{"_set_call_sites", set_call_sites, METH_O, nullptr},
+                           {"_start_trace", start_trace, METH_NOARGS, nullptr},
+                           {"_end_trace", end_trace, METH_O, nullptr},
+                           {}};
 
 }  // namespace
 

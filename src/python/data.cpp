@@ -127,15 +127,12 @@ Tensor share_array(PyObject* array) {
   if (!buffer) refuse_array(array);
   Layout_ layout = layout_of(array, *&*buffer.operator->());
   if (buffer->readonly) {
-    int status =
-        PyErr_WarnEx(PyExc_UserWarning,
-                     "The given NumPy array is not writable, and PyTorch does not support "
-                     "non-writable tensors. This "
-                     "means writing to this tensor will result in undefined behavior. You may want "
-                     "to copy the array "
-                     "to protect its data or make it writable before converting it to a tensor.",
-                     1);
-    checked(status);
+    static WarnOnce warn_once;
+    warn_once(
+        "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
+        "This means writing to this tensor will result in undefined behavior. You may want to copy "
+        "the array to protect its data or make it writable before converting it to a tensor. This "
+        "type of warning will be suppressed for the rest of this program.");
   }
   int64_t last = 0;
   for (size_t i = 0; i < layout.shape.size(); ++i) {
@@ -394,7 +391,8 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
           elements, " * ", size, " bytes) after offset (", offset,
           " bytes) must not be greater than actual buffer length (", length, " bytes)");
     if (buffer->readonly) {
-      warn(
+      static WarnOnce warn_once;
+      warn_once(
           "The given buffer is not writable, and PyTorch does not support non-writable tensors. "
           "This means you can write to the underlying (supposedly non-writable) buffer using the "
           "tensor. You may want to copy the buffer to protect its data or make it writable before "

@@ -351,6 +351,12 @@ PyObject* running_pass(PyObject*, PyObject*) {
 PyObject* pass_is_restricted(PyObject*, PyObject*) {
   return PyBool_FromLong(autograd::pass_is_restricted());
 }
+PyObject* pass_retains_graph(PyObject*, PyObject*) {
+  return PyBool_FromLong(autograd::pass_retains_graph());
+}
+PyObject* pass_returns_gradients(PyObject*, PyObject*) {
+  return PyBool_FromLong(autograd::pass_returns_gradients());
+}
 /// `_pass_runs(node)`
 PyObject* pass_runs(PyObject*, PyObject* node) {
   return PyBool_FromLong(is_node(node) && autograd::pass_runs(node_of(node)));
@@ -376,6 +382,28 @@ PyObject* register_leaf_hook(PyObject*, PyObject* const* args, Py_ssize_t) {
   });
 }
 
+/// `_tensor_hooks(tensor)`: the functions that register_hook added, in order.
+PyObject* tensor_hooks(PyObject*, PyObject* object) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& tensor = tensor_of(object);
+    Object list = checked(PyList_New(0));
+    auto add = [&](const autograd::NodeHooks* hooks, uint32_t output) {
+      if (!hooks) return;
+      for (const auto& item : hooks->tensor) {
+        auto* held = dynamic_cast<const HeldFunction*>(item.hook.get());
+        if (item.output == output && held && held->function() && !item.hook->removed())
+          checked(PyList_Append(list.get(), held->function()));
+      }
+    };
+    if (!tensor.impl()->autograd) return list.release();
+    if (Ref<autograd::Node> node = tensor.grad_fn())
+      add(node->hooks.get(), tensor.impl()->autograd->output);
+    else
+      autograd::with_leaf_hooks(tensor, [&](auto& hooks) { add(hooks.get(), 0); });
+    return list.release();
+  });
+}
+
 PyObject* retain_grad(PyObject*, PyObject* tensor) {
   return guarded([&] {
     autograd::retain_grad(tensor_of(tensor));
@@ -398,7 +426,10 @@ PyMethodDef functions[] = {
     {"_increment_version", increment_version, METH_O, nullptr},
     {"_running_pass", running_pass, METH_NOARGS, nullptr},
     {"_pass_is_restricted", pass_is_restricted, METH_NOARGS, nullptr},
+    {"_pass_retains_graph", pass_retains_graph, METH_NOARGS, nullptr},
+    {"_pass_returns_gradients", pass_returns_gradients, METH_NOARGS, nullptr},
     {"_pass_runs", pass_runs, METH_O, nullptr},
+    {"_tensor_hooks", tensor_hooks, METH_O, nullptr},
     {"_running_node", running_node, METH_NOARGS, nullptr},
     {"_set_version", (PyCFunction)(void*)set_version, METH_FASTCALL, nullptr},
     {"_watch_writes", watch_writes, METH_O, nullptr},

@@ -55,6 +55,9 @@ NB_MODULE(_C, m) {
         set_num_threads(int(number));
       },
       nb::arg("count"), "Sets get_num_threads().");
+  m.def("is_warn_always_enabled", &warns_always,
+        "Whether warnings that are given once are given each time.");
+  m.def("_set_warn_always", &set_warn_always);
   m.def("release_memory", &release_memory, "Gives cached memory back to the system.");
   m.def(
       "_allocator_stats",

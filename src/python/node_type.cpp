@@ -84,6 +84,47 @@ PyObject* sequence_number(PyObject* self, PyObject*) {
 /// A saved dim or index; a negative one as programs know it from PyTorch: 2**64 - 1 for -1.
 PyObject* saved_integer(int64_t value) { return PyLong_FromUnsignedLongLong(uint64_t(value)); }
 
+PyObject* set_sequence_number(PyObject* self, PyObject* number) {
+  unsigned long long value = PyLong_AsUnsignedLongLong(number);
+  if (PyErr_Occurred()) return nullptr;
+  node_of(self).set_sequence(value);
+  return Py_NewRef(Py_None);
+}
+
+// What is known of one of a node's results, whose gradient is an input of the node.
+PyStructSequence_Field metadata_fields[] = {
+    {"shape", "Its sizes: a list."},    {"dtype", "Its dtype."},
+    {"device", "Where it was."},        {"is_nested_tensor", "Never."},
+    {"is_cpp_nested_tensor", "Never."}, {}};
+PyStructSequence_Desc metadata_description = {
+    "rushlight._C._InputMetadata", "What a node knows of one of its results.", metadata_fields, 5};
+PyTypeObject* g_metadata_type;
+
+Object metadata_of(const autograd::Meta& result) {
+  Object shape = checked(PyList_New(Py_ssize_t(result.shape.size())));
+  for (size_t i = 0; i < result.shape.size(); ++i) {
+    PyList_SET_ITEM(shape.get(), Py_ssize_t(i), PyLong_FromLongLong(result.shape[i]));
+  }
+  Object made = checked(PyStructSequence_New(g_metadata_type));
+  PyStructSequence_SET_ITEM(made.get(), 0, shape.release());
+  PyStructSequence_SET_ITEM(made.get(), 1, wrap(result.dtype));
+  PyStructSequence_SET_ITEM(made.get(), 2, wrap(Device{result.device}));
+  PyStructSequence_SET_ITEM(made.get(), 3, Py_NewRef(Py_False));
+  PyStructSequence_SET_ITEM(made.get(), 4, Py_NewRef(Py_False));
+  return made;
+}
+
+PyObject* input_metadata(PyObject* self, void*) {
+  return guarded([&]() -> PyObject* {
+    const auto& results = node_of(self).outputs;
+    Object tuple = checked(PyTuple_New(Py_ssize_t(results.size())));
+    for (size_t i = 0; i < results.size(); ++i) {
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), metadata_of(results[i]).release());
+    }
+    return tuple.release();
+  });
+}
+
 PyObject* integers(std::span<const int64_t> values) {
   Object tuple = checked(PyTuple_New(Py_ssize_t(values.size())));
   for (size_t i = 0; i < values.size(); ++i) {
@@ -240,12 +281,16 @@ PyMethodDef methods[] = {
     {"_register_prehook", register_prehook, METH_O, nullptr},
     {"__dir__", names, METH_NOARGS, nullptr},
     {"_sequence_nr", sequence_number, METH_NOARGS, "The order in which nodes were recorded."},
+    {"_set_sequence_nr", set_sequence_number, METH_O,
+     "Of the nodes that are ready, backward runs the one with the largest number first."},
     {}};
 PyGetSetDef attributes[] = {
     {"next_functions", next_functions, nullptr,
      "Where gradients flow on: a pair (node, input number) an input.", nullptr},
     {"metadata", metadata, nullptr, "A dict that stays with the node.", nullptr},
     {"requires_grad", requires_grad, nullptr, nullptr, nullptr},
+    {"_input_metadata", input_metadata, nullptr,
+     "Shape, dtype and device of each gradient that the node takes.", nullptr},
     {}};
 PyType_Slot slots[] = {{Py_tp_dealloc, (void*)node_dealloc},
                        {Py_tp_traverse, (void*)node_traverse},
@@ -257,7 +302,7 @@ PyType_Slot slots[] = {{Py_tp_dealloc, (void*)node_dealloc},
                        {Py_tp_getset, attributes},
                        {Py_tp_doc, (void*)"A recorded operation."},
                        {0, nullptr}};
-PyType_Spec spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0,
+PyType_Spec spec = {"rushlight._C.Node", sizeof(NodeObject), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
                         Py_TPFLAGS_DISALLOW_INSTANTIATION,
                     slots};
@@ -281,6 +326,12 @@ PyTypeObject* class_of(const std::string& name) {
   return type;
 }
 
+/// `_node_class(name)`: the class of the nodes of this name.
+PyObject* node_class(PyObject*, PyObject* name) {
+  return guarded([&] { return Py_NewRef((PyObject*)class_of(PyUnicode_AsUTF8(name))); });
+}
+PyMethodDef functions[] = {{"_node_class", node_class, METH_O, nullptr}, {}};
+
 }  // namespace
 
 PyObject* wrap(const Ref<autograd::Node>& node) {
@@ -296,6 +347,12 @@ PyObject* wrap(const Ref<autograd::Node>& node) {
 
 bool is_node(PyObject* object) { return PyObject_TypeCheck(object, g_node_type); }
 
-void add_nodes(PyObject* module) { g_node_type = add_class(module, spec); }
+void add_nodes(PyObject* module) {
+  g_node_type = add_class(module, spec);
+  add_functions(module, functions);
+  g_metadata_type = PyStructSequence_NewType(&metadata_description);
+  if (!g_metadata_type) throw PythonError();
+  checked(PyModule_AddObjectRef(module, "_InputMetadata", (PyObject*)g_metadata_type));
+}
 
 }  // namespace rushlight::python

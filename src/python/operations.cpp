@@ -152,7 +152,7 @@ PyObject* function_reduce(PyObject* self, PyObject*) {
   if (!find) return nullptr;
   auto nn = g_nn_functions.find(callable.name);
   bool is_nn = nn != g_nn_functions.end() && &nn->second == &callable;
-  return Py_BuildValue("O(ss)", find.get(), is_nn ? "_nn_functions" : "_functions",
+  return Py_BuildValue("O(ss)", find.get(), is_nn ? "_nn_functions" : "_torch_functions",
                        callable.name.c_str());
 }
 PyObject* function_copy(PyObject* self, PyObject*) { return Py_NewRef(self); }
@@ -333,7 +333,7 @@ void add_operations(PyObject* module) {
   PyType_Modified(tensor_type);
   Object operations = checked(table_as_dict(g_functions));
   Object nn_operations = checked(table_as_dict(g_nn_functions));
-  checked(PyModule_AddObjectRef(module, "_functions", operations.get()));
+  checked(PyModule_AddObjectRef(module, "_torch_functions", operations.get()));
   checked(PyModule_AddObjectRef(module, "_nn_functions", nn_operations.get()));
   add_functions(module, functions);
 }

@@ -338,14 +338,6 @@ PyObject* get_grad(PyObject* self, void*) {
   });
 }
 
-/// How C++ spells the dtype of an element.
-std::string c_name(DType dtype) {
-  if (dtype == DType::Float32) return "float";
-  if (dtype == DType::Float64) return "double";
-  if (dtype == DType::Float16) return "c10::Half";
-  return dtype == DType::BFloat16 ? "c10::BFloat16" : std::string(info(dtype).name);
-}
-
 int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&] {
@@ -359,10 +351,13 @@ int set_grad(PyObject* self, PyObject* value, void*) {
         check(same(grad.shape(), tensor.shape()), "attempting to assign a gradient of size '",
               to_string(grad.shape()), "' to a tensor of size '", to_string(tensor.shape()),
               "'. Please ensure that the gradient and the tensor are the same size");
-        check(grad.dtype() == tensor.dtype(), "attempting to assign a gradient with dtype '",
-              c_name(grad.dtype()), "' to a tensor with grad_dtype '", info(tensor.dtype()).spoken,
+        std::optional<DType> expected =
+            tensor.is_leaf() ? autograd::grad_dtype(tensor) : tensor.dtype();
+        check(!expected || grad.dtype() == *expected,
+              "attempting to assign a gradient with dtype '", info(grad.dtype()).cpp,
+              "' to a tensor with grad_dtype '", info(expected.value_or(DType::Float32)).spoken,
               "'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
-              "dtype). Convert it with .to(tensor.dtype).");
+              "dtype). Convert it with .to(tensor.grad_dtype).");
         tensor.set_grad(grad);
         return 0;
       },
@@ -389,6 +384,37 @@ int set_data(PyObject* self, PyObject* value, void*) {
         check(is_tensor(value), ErrorKind::Type, "Variable data has to be a tensor, but got ",
               Py_TYPE(value)->tp_name);
         tensor_of(self).set_data(tensor_of(value));
+        return 0;
+      },
+      -1);
+}
+
+/// `x._grad_fn = None` takes a tensor out of the graph.
+int detach(PyObject* self, PyObject* value, void*) {
+  return guarded(
+      [&] {
+        check(value, "Deletion of _grad_fn not allowed. Detach tensor instead!");
+        check(value == Py_None, ErrorKind::Type, "_grad_fn can be only set to None");
+        autograd::detach_(tensor_of(self));
+        return 0;
+      },
+      -1);
+}
+
+PyObject* get_grad_dtype(const Tensor& tensor) {
+  std::optional<DType> dtype = autograd::grad_dtype(tensor);
+  return dtype ? wrap(*dtype) : Py_NewRef(Py_None);
+}
+
+int set_grad_dtype(PyObject* self, PyObject* value, void*) {
+  return guarded(
+      [&] {
+        DType dtype;
+        bool none = !value || value == Py_None;
+        check(none || (is_dtype(value) && to_dtype(value, dtype)),
+              "grad_dtype must be a torch.dtype or None, but got ",
+              none ? "" : Py_TYPE(value)->tp_name);
+        autograd::set_grad_dtype(tensor_of(self), none ? std::nullopt : std::optional(dtype));
         return 0;
       },
       -1);
@@ -430,6 +456,12 @@ PyGetSetDef attributes[] = {
     {"grad", get_grad, set_grad, "The accumulated gradient, or None.", nullptr},
     {"grad_fn", attribute<[](const Tensor& t) { return wrap(t.grad_fn()); }>, set_grad_fn,
      "The node that computed this tensor, or None.", nullptr},
+    {"_grad_fn", attribute<[](const Tensor& t) { return wrap(t.grad_fn()); }>, detach, nullptr,
+     nullptr},
+    {"grad_dtype", attribute<get_grad_dtype>, set_grad_dtype,
+     "The dtype that the gradient of a leaf is converted to: its own, unless another is set; None "
+     "leaves gradients as they come.",
+     nullptr},
     {"data", attribute<[](const Tensor& t) { return wrap(t.variable_data()); }>, set_data,
      "The elements without history; writes through it are not seen by autograd.", nullptr},
     {"retains_grad",

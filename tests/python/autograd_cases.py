@@ -1899,3 +1899,212 @@ def views_from_a_function_with_several_results():
     try_each(lambda: first.mul_(2))
     a.mul_(2)
     try_each(lambda: second.grad_fn)
+
+
+def dtypes_of_leaf_gradients():
+    class InFloat64(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.double() / 3
+
+    for dtype in (torch.float64, torch.float16, torch.float32, None):
+        x, seen = leaf(), []
+        x.register_hook(lambda g, seen=seen: seen.append(g.dtype))
+        x.grad_dtype = dtype
+        x.register_post_accumulate_grad_hook(lambda p, seen=seen: seen.append(p.grad.dtype))
+        (InFloat64.apply(x) + x).sum().backward()
+        (x * 2).sum().backward()
+        note(seen, x.grad, x.grad_dtype, torch.autograd.grad((x * 2).sum(), x), x.detach().grad_dtype)
+        note(torch.autograd.grad(InFloat64.apply(x).sum(), x))
+    graph_first = leaf()
+    total = (graph_first * 2).sum()
+    graph_first.grad_dtype = torch.float64
+    total.backward()
+    half = torch.ones(2, dtype=torch.bfloat16, requires_grad=True)
+    half.grad_dtype = None
+    (half.float() * 2).sum().backward()
+    note(graph_first.grad, half.grad)
+
+
+def dtypes_of_leaf_gradients_refused():
+    x, y = leaf(), torch.ones(3)
+    x.sum().backward()
+    y.grad_dtype = torch.float64
+    note(y.requires_grad_().grad_dtype, torch.arange(2).grad_dtype, torch.ones(2).half().grad_dtype)
+    try_each(
+        lambda: setattr(x, "grad_dtype", torch.float64),
+        lambda: setattr(x, "grad_dtype", torch.float32),
+        lambda: setattr(x, "grad_dtype", 1),
+        lambda: (x * 2).grad_dtype,
+        lambda: setattr((x * 2).detach().requires_grad_(), "grad_dtype", None),
+    )
+    y.grad = torch.ones(3, dtype=torch.float64)
+    x.grad_dtype = None
+    x.grad = torch.ones(3, dtype=torch.float16)
+    note(x.grad, y.grad)
+    y.grad = torch.ones(3)
+
+
+def what_a_node_knows_of_its_results():
+    variance, mean = torch.var_mean(torch.ones(2, 3, requires_grad=True), 0)
+    for node in (variance.grad_fn, mean.double().grad_fn, leaf().exp().grad_fn.next_functions[0][0]):
+        for result in node._input_metadata:
+            note(result.shape, result.dtype, result.device, result.is_nested_tensor)
+    (result,) = Scale.apply(torch.ones(4, requires_grad=True), 2).grad_fn._input_metadata
+    return result.shape
+
+
+def nodes_are_registered():
+    Node = torch.autograd.graph.Node
+    a = leaf()
+    nodes = [a.exp().grad_fn, a.exp().grad_fn.next_functions[0][0], Scale.apply(a, 2).grad_fn]
+    note([(isinstance(node, Node), issubclass(type(node), Node), Node in type(node).mro()) for node in nodes])
+    note(isinstance(None, Node), isinstance(Node, Node), issubclass(Node, Node), issubclass(int, Node))
+    note(issubclass(torch.autograd.function.BackwardCFunction, Node))
+    handle = a.register_hook(lambda g: g)
+    return isinstance(handle, torch.autograd.graph.RemovableHandle)
+
+
+def the_order_of_ready_nodes_can_be_set():
+    a = leaf()
+    nodes = [a.exp(), a.sin(), a.cos()]
+    for number, result in zip((7, 9, 8), nodes, strict=True):
+        result.grad_fn._set_sequence_nr(number)
+        result.register_hook(lambda g, number=number: note(number))
+    sum(nodes).sum().backward()
+    set_number = nodes[0].grad_fn._set_sequence_nr
+    try_each(lambda: set_number(-1), lambda: set_number("a"))
+    return [node.grad_fn._sequence_nr() for node in nodes]
+
+
+def attributes_that_cannot_be_deleted():
+    a = leaf() * 2
+    for name in ("data", "requires_grad", "_grad_fn", "_backward_hooks"):
+        try_each(lambda name=name: delattr(a, name))
+    note(a._grad_fn is a.grad_fn, a._backward_hooks, a.volatile)
+    a._grad_fn = None
+    note(a.requires_grad, a.grad_fn)
+    plain = torch.ones(2)
+    plain._backward_hooks = {}
+    plain._backward_hooks["never called"] = None
+    return plain._backward_hooks
+
+
+def what_the_engine_says_of_its_pass():
+    a, other = leaf(), leaf()
+    b = a * other
+    nodes = [b.grad_fn, b.exp().grad_fn]
+    nodes += [node for node, _ in b.grad_fn.next_functions]
+    total = b.sum()
+    keeps = torch._C._autograd._get_current_graph_task_keep_graph
+    handle = b.register_hook(lambda g: note(keeps(), [torch._C._will_engine_execute_node(n) for n in nodes]))
+    total.backward(retain_graph=True)
+    total.backward(inputs=a, retain_graph=True)
+    try_each(lambda: torch.autograd.grad(total, a, retain_graph=True))
+    handle.remove()
+    number = torch._C._current_graph_task_id
+    try_each(
+        lambda: torch._C._will_engine_execute_node(b.grad_fn),
+        lambda: torch._C._will_engine_execute_node(b),
+        lambda: (number(), torch._C._current_autograd_node()),
+    )
+    ids = []
+    b.register_hook(lambda g: ids.append(number()))
+    for _ in range(2):
+        b.sum().backward(retain_graph=True)
+    return ids[1] - ids[0]
+
+
+def saved_tensor_hooks_by_their_inner_names():
+    inner = torch._C._autograd
+    note(inner._saved_tensors_hooks_is_enabled(), inner._saved_tensors_hooks_get_disabled_error_message())
+    with torch.autograd.graph.disable_saved_tensors_hooks("not now"):
+        note(inner._saved_tensors_hooks_is_enabled(), inner._saved_tensors_hooks_get_disabled_error_message())
+    inner._saved_tensors_hooks_disable("off")
+    try_each(lambda: inner._push_saved_tensors_default_hooks(lambda x: x, lambda x: x))
+    inner._saved_tensors_hooks_enable()
+    x = torch.ones(2)
+    inner._unsafe_set_version_counter((x,), (4,))
+    try_each(lambda: inner._unsafe_set_version_counter((x,), (-1,)))
+    return x._version, inner._saved_tensors_hooks_is_enabled()
+
+
+def nodes_of_their_own():
+    a = leaf()
+    refused = torch._C._functions.DelayedError("not this way", 2)(a * 1, a * 2)
+    note([type(each.grad_fn).__name__ for each in refused])
+    try_each(lambda: refused[1].sum().backward())
+    none = torch._C._functions.UndefinedGrad()(a * 2)
+    none.sum().backward()
+    note(type(none.grad_fn).__name__, a.grad)
+    reference = torch._C._WeakTensorRef(a)
+    gone = torch._C._WeakTensorRef(torch.ones(2))
+    return reference.expired(), gone.expired()
+
+
+def gradients_may_keep_their_layout():
+    def strides(value):
+        p = torch.ones(2, 3).t().requires_grad_()
+        (p * value).sum().backward()
+        return p.grad.stride()
+
+    value = torch.ones(3, 2)
+    note(strides(value))
+    with torch.autograd.enforce_grad_layout_policy(False):
+        note(strides(value))
+    torch.autograd.enforce_grad_layout_policy(False)
+    note(strides(value))
+    torch.autograd.enforce_grad_layout_policy(True)
+    try_each(lambda: torch.autograd.enforce_grad_layout_policy(1))
+    return torch.autograd.enforce_grad_layout_policy(False)(strides)(value), strides(value)
+
+
+def switches_of_streams():
+    graph = torch.autograd.graph
+    for switch in (graph.set_warn_on_accumulate_grad_stream_mismatch, graph.set_override_stale_capture_stream):
+        try_each(lambda switch=switch: switch(False), lambda switch=switch: switch(1))
+    return torch.autograd.is_view_replay_enabled()
+
+
+def warnings_given_once():
+    class Id(torch.autograd.Function):
+        pass
+
+    def count(call):
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                call()
+        return [each.category for each in given]
+
+    deeper = torch.ones(1, 1, 1)
+    calls = (lambda: deeper.T, lambda: torch.tensor(1.0).mT, lambda: torch.tensor(1.0).H, lambda: leaf().volatile, Id)
+    for call in calls:
+        call()
+        note(count(call))
+    torch.set_warn_always(True)
+    note([count(call) for call in calls], torch.is_warn_always_enabled())
+    torch.set_warn_always(False)
+    note([count(call) for call in calls], torch.is_warn_always_enabled())
+    try_each(lambda: torch.set_warn_always(1))
+
+
+def backward_with_create_graph_warns_once():
+    torch.set_warn_always(True)
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        a = leaf()
+        (a * a).sum().backward(create_graph=True)
+        torch.autograd.grad((a * a).sum(), a, create_graph=True)
+    a.grad = None
+    torch.set_warn_always(False)
+    return [str(each.message)[:40] for each in given]
+
+
+def unique_by_its_inner_names():
+    x = torch.tensor([2.0, 1.0, 2.0])
+    return torch._unique(x, True, True), torch._unique2(x, True, False, True)[::2], torch._VF.unique_dim(x, 0)

@@ -23,7 +23,11 @@ class Scope(dict):
             functions = dict(_C._nn_functions)
             prefix = "linalg_"
             self["linalg"] = SimpleNamespace(
-                **{name.removeprefix(prefix): f for name, f in dict(_C._functions).items() if name.startswith(prefix)}
+                **{
+                    name.removeprefix(prefix): f
+                    for name, f in dict(_C._torch_functions).items()
+                    if name.startswith(prefix)
+                }
             )
             self["F"] = SimpleNamespace(**functions)
         else:

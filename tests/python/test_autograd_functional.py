@@ -86,6 +86,37 @@ def with_gradients_inside(early_stop):
         inner = again(lambda x: x.sin().exp().sin())
         return gradient_of(again(gradient_of(inner)))(x), again(gradient_of(gradient_of(inner)))(x)
 
+def in_a_group():
+    calls = []
+    def function(a):
+        calls.append(a)
+        return a.sin().cos()
+    x, y = torch.arange(3.0, requires_grad=True), torch.arange(3.0, requires_grad=True)
+    first, second = checkpoint(lambda a, b: (function(a), function(b)), x, y, use_reentrant=False)
+    with module.GraphExecGroup() as group:
+        assert module.GraphExecGroup._get_current_group() is group
+        first.sum().backward(retain_graph=True)
+        second.sum().backward()
+    return len(calls), x.grad, y.grad
+
+def group_in_a_group():
+    with module.GraphExecGroup():
+        with module.GraphExecGroup():
+            pass
+
+def of_devices():
+    kind = module.DefaultDeviceType
+    before = kind.get_device_type()
+    kind.set_device_type("cpu")
+    return before, kind.get_device_type(), module.get_device_states(x), module.set_device_states([], [])
+
+def jacobians(numerical, **options):
+    a, b = d(2), d(2)
+    pair = lambda x, y: (2 * x + y, x * y)
+    if numerical:
+        return gradcheck_module.get_numerical_jacobian(lambda inputs: pair(*inputs), (a, b), **options)
+    return gradcheck_module.get_analytical_jacobian((a, b), pair(a, b)[0], **options)
+
 def nested(early_stop):
     with set_checkpoint_early_stop(early_stop):
         x = torch.arange(3.0, requires_grad=True)
@@ -166,6 +197,16 @@ checkpointed(lambda a: (a * 2).sin(), False)
 checkpointed(changing, False)
 checkpointed(shrinking, False)
 checkpointed(lambda a: a, True, foo=3)
+checkpointed(lambda a: a, True, debug=True)
+checkpointed(lambda a: a, False, debug=True, context_fn=lambda: module.noop_context_fn())
+checkpointed(lambda a: a.sin(), False, debug=True)
+in_a_group()
+group_in_a_group()
+of_devices()
+jacobians(True)
+jacobians(True, grad_out=2.0)
+jacobians(False)
+jacobians(False, grad_out=2.0)
 grad_of_checkpoint(True)
 grad_of_checkpoint(False)
 both_random(True)
@@ -185,7 +226,8 @@ def outcome(library, expression):
     checkpoint = importlib.import_module(library.__name__ + ".utils.checkpoint")
     names = {name: getattr(functional, name) for name in ("jacobian", "hessian", "vjp", "jvp", "vhp", "hvp")}
     names |= {name: getattr(library.autograd, name) for name in ("gradcheck", "gradgradcheck")}
-    names |= {"torch": library, "checkpoint": checkpoint.checkpoint}
+    names |= {"torch": library, "module": checkpoint, "checkpoint": checkpoint.checkpoint}
+    names["gradcheck_module"] = importlib.import_module(library.__name__ + ".autograd.gradcheck")
     names["set_checkpoint_early_stop"] = checkpoint.set_checkpoint_early_stop
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -194,6 +236,7 @@ def outcome(library, expression):
             text = repr(eval(expression, names))
         except Exception as error:  # the error is the result
             text = f"{type(error).__name__}: {error}"
+    text = re.sub(r"0x[0-9a-f]+", "0x", text)
     text = re.sub(r" on index \(\d+,\) by 1e-06| by 1e-06", "", text)
     text = text.split("\n\nTip:")[0].split("\n\nNOTE:")[0].replace("rushlight", "torch")
     return re.sub(r"grad_fn=<\w+>", "grad_fn", text).strip()
@@ -202,3 +245,67 @@ def outcome(library, expression):
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_as_pytorch(torch, expression):
     assert outcome(rushlight, expression) == outcome(torch, expression)
+
+
+def in_turn(first, second):
+    """A function that is `first` at the first call, and `second` at each other."""
+    functions = iter([first])
+    return lambda x: next(functions, second)(x)
+
+
+def three(x):
+    return x.sin().exp().cos()
+
+
+def two(x):
+    return x.sin().exp()
+
+
+def wider(x):
+    return x.sin() * rushlight.ones(2)
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("functions", [(three, two), (two, wider), (two, three)])
+def test_checkpoint_debug_lists_the_operations(functions):
+    module = importlib.import_module("rushlight.utils.checkpoint")
+    a = rushlight.ones(1, requires_grad=True)
+    with module.set_checkpoint_debug_enabled(True), module.set_checkpoint_early_stop(False):
+        out = module.checkpoint(in_turn(*functions), a, use_reentrant=False)
+        with pytest.raises(module.CheckpointError) as error:
+            out.sum().backward()
+    text = str(error.value)
+    assert text.startswith(" An error happened while unpacking tensors; dumping logs of latest computation\n")
+    assert "You are seeing this error because you passed `debug=True` to checkpoint" in text
+    first, second = text.split("Operations recorded during ")[1:]
+    for function, log in zip(functions, (first, second)):
+        line = function.__code__.co_firstlineno + 1
+        assert f"1. SinBackward0 ({__file__}:{line}): return x.sin()" in log
+    assert sum("<--- the first that differs" in line for line in text.splitlines()) == 1 + (wider in functions)
+    assert not module._C._end_trace(module._C._start_trace())
+
+
+def test_checkpoint_says_that_debug_tells_more():
+    module = importlib.import_module("rushlight.utils.checkpoint")
+    out = module.checkpoint(in_turn(two, wider), rushlight.ones(1, requires_grad=True), use_reentrant=False)
+    with pytest.raises(module.CheckpointError, match="different metadata(.|\n)*Tip: with checkpoint.debug=True"):
+        out.sum().backward()
+
+
+def test_analytical_jacobian_tells_unsteady_gradients():
+    class Unsteady(rushlight.autograd.Function):
+        runs = 0
+
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            Unsteady.runs += 1
+            return grad * 2 + 1e-9 * Unsteady.runs
+
+    module = importlib.import_module("rushlight.autograd.gradcheck")
+    x = rushlight.ones(2, dtype=rushlight.float64, requires_grad=True)
+    with pytest.warns(FutureWarning, match="part of PyTorch's private API"):
+        assert module.get_analytical_jacobian((x,), Unsteady.apply(x))[1:] == (False, True, True)

@@ -7,7 +7,7 @@ import rushlight
 from rushlight import _C
 
 FACES = {
-    "torch": (dict(_C._functions), ""),
+    "torch": (dict(_C._torch_functions), ""),
     "Tensor": ({n: getattr(rushlight.Tensor, n) for n in dir(rushlight.Tensor)}, "Tensor."),
     "nn.functional": (dict(_C._nn_functions), ""),
 }

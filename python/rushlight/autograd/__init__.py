@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+import rushlight as torch  # noqa: F401  (programs find it here)
 from rushlight._C import SavedTensor, Tensor, _backward, _grad  # noqa: F401
 from rushlight._lazy import getter as _getter
 from rushlight.autograd import anomaly_mode, function, graph  # noqa: F401
 from rushlight.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: F401
 from rushlight.autograd.function import Function  # noqa: F401
 from rushlight.autograd.grad_mode import (  # noqa: F401
+    _force_original_view_tracking,
     enable_grad,
+    enforce_grad_layout_policy,
     inference_mode,
     is_multithreading_enabled,
+    is_view_replay_enabled,
     no_grad,
     set_grad_enabled,
     set_multithreading_enabled,
@@ -26,6 +30,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "enforce_grad_layout_policy",
     "function",
     "grad",
     "grad_mode",

@@ -1,6 +1,7 @@
 """Function: an operation whose backward the user defines."""
 
 import functools
+import warnings
 from typing import Any
 
 from rushlight._C import (
@@ -62,6 +63,13 @@ class Function(_FunctionBase, metaclass=FunctionMeta):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__()
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
+            "invoke them on the class itself. Instantiating an autograd function will raise an error in a future "
+            "version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError(

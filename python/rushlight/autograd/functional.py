@@ -29,6 +29,19 @@ def _tuple(value, what, function):
     return is_tuple, values
 
 
+def _construct_standard_basis_for(tensors, tensor_numels) -> tuple[Tensor, ...]:
+    """The identity matrix over all elements of `tensors`, cut into columns: those of each tensor, in its dtype."""
+    if len(tensors) != len(tensor_numels):
+        raise AssertionError(
+            "Expected tensors and tensor_numels to have the same length, "
+            f"but got {len(tensors)} and {len(tensor_numels)}"
+        )
+    if not tensors:
+        raise AssertionError("Expected at least one tensor")
+    columns = _C._torch_functions["eye"](sum(tensor_numels)).split(list(tensor_numels), 1)
+    return tuple(part.to(tensor) for part, tensor in zip(columns, tensors, strict=True))
+
+
 class _Function:
     """The user's function on tuples of tensors; remembers whether it returned a tuple itself."""
 

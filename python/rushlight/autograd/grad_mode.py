@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rushlight._C import (
+    _is_grad_layout_enforcement_enabled,
     _set_grad_enabled,
+    _set_grad_layout_enforcement_enabled,
     _set_inference_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
@@ -163,6 +165,54 @@ class inference_mode(_Mode):
         inference, grad = self.before
         _set_inference_enabled(inference)
         _set_grad_enabled(grad)
+
+    def clone(self) -> "Self":
+        return type(self)(self.mode)
+
+
+class enforce_grad_layout_policy(_Mode):
+    """Whether gradients get the strides of their dense leaves, which may cost a copy: at once, and until the end of a
+    `with` block. On unless it is turned off, in this thread."""
+
+    def __init__(self, enable: bool = True) -> None:
+        self.before = _is_grad_layout_enforcement_enabled()
+        _set_grad_layout_enforcement_enabled(enable)
+        self.mode = enable
+
+    def __call__(self, function: _F) -> _F:
+        _set_grad_layout_enforcement_enabled(self.before)
+        return super().__call__(function)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception) -> None:
+        _set_grad_layout_enforcement_enabled(self.before)
+
+    def clone(self) -> "Self":
+        return type(self)(self.mode)
+
+
+def is_view_replay_enabled() -> bool:
+    """Never: the history of a view whose base was changed is a region of that base."""
+    return False
+
+
+class _force_original_view_tracking(_Mode):
+    """Accepts False."""
+
+    def __init__(self, mode: bool) -> None:
+        if mode:
+            raise NotImplementedError(
+                "_force_original_view_tracking(True): views are not replayed; that of a base that was changed is AsStrided"
+            )
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception) -> None:
+        pass
 
     def clone(self) -> "Self":
         return type(self)(self.mode)

@@ -58,7 +58,7 @@ def _outputs_of(function, inputs):
 
 def _numerical(function, inputs, differentiated, outputs, eps):
     """Jacobians by central differences: numerical[input][output], of shape (input elements, output elements)."""
-    empty = _C._functions["zeros"]
+    empty = _C._torch_functions["zeros"]
     result = []
     for input in differentiated:
         columns = [empty((input.numel(), output.numel()), dtype=output.dtype) for output in outputs]
@@ -113,7 +113,7 @@ def _positioned(function, inputs):
 
 def _analytical(output, differentiated, weight_of):
     """Jacobians of one output, by one backward pass an element."""
-    zeros = _C._functions["zeros"]
+    zeros = _C._torch_functions["zeros"]
     jacobians = [zeros((input.numel(), output.numel()), dtype=input.dtype) for input in differentiated]
     for column in range(output.numel()):
         grads = _grad_of(output, differentiated, weight_of(output, column), retain_graph=True, allow_unused=True)
@@ -169,7 +169,7 @@ def _check_multiplied(outputs, differentiated):
 
 def _random_like(tensor):
     """A random direction of length 1."""
-    direction = _C._functions["rand"](tuple(tensor.shape), dtype=_C.float64)
+    direction = _C._torch_functions["rand"](tuple(tensor.shape), dtype=_C.float64)
     length = direction.norm().item() if direction.numel() else 1.0
     return direction / length
 
@@ -208,7 +208,7 @@ def _compare_fast(function, inputs, differentiated, outputs, eps, rtol, atol, no
                 )
 
 
-class _Undefined(Function):
+class UndefinedGrad(Function):
     """Passes a tensor on, but no gradient back."""
 
     @staticmethod
@@ -224,7 +224,7 @@ def _check_undefined(function, inputs, differentiated):
     """Backward must take undefined gradients for zeros: of all results, and of each."""
     _, outputs = _positioned(function, inputs)
     for undefined in [set(range(len(outputs)))] + ([{i} for i in range(len(outputs))] if len(outputs) > 1 else []):
-        roots = [_Undefined.apply(each) if i in undefined else each for i, each in enumerate(outputs)]
+        roots = [UndefinedGrad.apply(each) if i in undefined else each for i, each in enumerate(outputs)]
         weights = [each.new_zeros(each.shape) for each in roots]
         try:
             grads = _grad_of(roots, differentiated, weights, retain_graph=True, allow_unused=True)
@@ -346,12 +346,12 @@ def gradgradcheck(
     inputs = _as_tuple(inputs)
     if grad_outputs is None:
         outputs = _outputs_of(func, inputs)
-        randn = _C._functions["randn"]
+        randn = _C._torch_functions["randn"]
         grad_outputs = []
         for output in outputs:
             weight = randn(tuple(output.shape), dtype=output.dtype)
             if gen_non_contig_grad_outputs and weight.dim() > 0:
-                weight = _C._functions["stack"]([weight, weight], -1)[..., 0]
+                weight = _C._torch_functions["stack"]([weight, weight], -1)[..., 0]
             grad_outputs.append(weight.requires_grad_())
         grad_outputs = tuple(grad_outputs)
     else:
@@ -378,6 +378,41 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         fast_mode=fast_mode,
     )
+
+
+def _warn_of_private(name, grad_out) -> None:
+    warnings.warn(
+        f"`{name}` was part of PyTorch's private API and not meant to be exposed. We are deprecating it and it will be "
+        "removed in a future version of PyTorch; use gradcheck or autograd.functional.jacobian.",
+        FutureWarning,
+        stacklevel=3,
+    )
+    if grad_out != 1.0:
+        raise ValueError(f"Expected grad_out to be 1.0. {name} no longer supports values of grad_out != 1.0.")
+
+
+def get_numerical_jacobian(fn, inputs, target=None, eps=1e-3, grad_out=1.0) -> tuple[Tensor, ...]:
+    """The Jacobians of the first result of `fn(inputs)` by each of `target` (the inputs), by central differences."""
+    _warn_of_private("get_numerical_jacobian", grad_out)
+
+    def first(*inputs):
+        return _as_tuple(fn(inputs))[0]
+
+    targets = [each for each in _as_tuple(inputs if target is None else target) if _differentiable(each)]
+    _, outputs = _positioned(first, inputs)
+    return tuple(columns[0] for columns in _numerical(first, inputs, targets, outputs, eps))
+
+
+def get_analytical_jacobian(
+    inputs, output, nondet_tol=0.0, grad_out=1.0
+) -> tuple[tuple[Tensor, ...], bool, bool, bool]:
+    """The Jacobians of `output` by backward, whether a second pass gives the same, and whether sizes and dtypes of
+    gradients fit, which the engine sees to."""
+    _warn_of_private("get_analytical_jacobian", grad_out)
+    differentiated = [each for each in _as_tuple(inputs) if _differentiable(each)]
+    first, second = (_analytical(output, differentiated, _unit) for _ in range(2))
+    differences = [(a - b).abs().max().item() for a, b in zip(first, second, strict=True) if a.numel()]
+    return tuple(first), all(each <= nondet_tol for each in differences), True, True
 
 
 class _CallableModule(types.ModuleType):

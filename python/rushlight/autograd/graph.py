@@ -1,12 +1,15 @@
 """The recorded graph: nodes, edges, and what is done to tensors that it saves."""
 
+import abc
 import threading
 import weakref
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from rushlight import _C
-from rushlight._C import Node, Tensor
+from rushlight._C import Tensor
 from rushlight.autograd.grad_mode import no_grad
+from rushlight.utils.hooks import RemovableHandle
 
 __all__ = [
     "GradientEdge",
@@ -18,37 +21,78 @@ __all__ = [
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
+    "set_override_stale_capture_stream",
+    "set_warn_on_accumulate_grad_stream_mismatch",
 ]
 
 
-def _handle(hook):
-    from rushlight.autograd._handle import RemovableHandle
+class _Handle(RemovableHandle):
+    """Removes a hook that backward calls."""
 
-    return RemovableHandle(hook)
+    __module__ = RemovableHandle.__module__  # programs see one class of handles
 
+    def __init__(self, hook) -> None:
+        super().__init__(_NoTable())
+        self.hook = hook
 
-def _node_register_hook(self, fn):
-    """Calls `fn(grad_inputs, grad_outputs)` after the node has run; a tuple it returns replaces the former."""
-    return _handle(self._register_hook(fn))
-
-
-def _node_register_prehook(self, fn):
-    """Calls `fn(grad_outputs)` before the node runs; a tuple it returns replaces them."""
-    return _handle(self._register_prehook(fn))
+    def remove(self) -> None:
+        self.hook.remove()
 
 
-Node.register_hook = _node_register_hook
-Node.register_prehook = _node_register_prehook
+class _NoTable(dict):
+    """Takes weak references, which a dict does not."""
+
+
+class Node(abc.ABC):
+    """A recorded operation: what `grad_fn` is. Each kind of node has its own class; all of them are registered here."""
+
+    @abc.abstractmethod
+    def name(self) -> str:
+        """As it is printed: "MulBackward0"."""
+
+    @property
+    @abc.abstractmethod
+    def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
+        """Where the gradient of each input flows: a node, and which of its inputs that is."""
+
+    @property
+    @abc.abstractmethod
+    def metadata(self) -> dict:
+        """A dict that stays with the node."""
+
+    @property
+    @abc.abstractmethod
+    def _input_metadata(self) -> tuple[Any, ...]:
+        """Shape, dtype and device of each gradient that the node takes."""
+
+    @abc.abstractmethod
+    def _sequence_nr(self) -> int:
+        """The order in which nodes were recorded."""
+
+    @abc.abstractmethod
+    def register_hook(self: Any, fn) -> RemovableHandle:
+        """Calls `fn(grad_inputs, grad_outputs)` after the node has run; a tuple it returns replaces the former."""
+        return _Handle(self._register_hook(fn))
+
+    @abc.abstractmethod
+    def register_prehook(self: Any, fn) -> RemovableHandle:
+        """Calls `fn(grad_outputs)` before the node runs; a tuple it returns replaces them."""
+        return _Handle(self._register_prehook(fn))
+
+
+Node.register(_C.Node)
+_C.Node.register_hook = Node.register_hook
+_C.Node.register_prehook = Node.register_prehook
 
 
 def register_hook(self, hook) -> Any:
     """Calls `hook(grad)` when the gradient of this tensor is known; what it returns replaces it."""
-    return _handle(_C._register_hook(self, hook))
+    return _Handle(_C._register_hook(self, hook))
 
 
 def register_post_accumulate_grad_hook(self, hook) -> Any:
     """Calls `hook(leaf)` when a gradient has been accumulated in this leaf."""
-    return _handle(_C._register_leaf_hook(self, hook))
+    return _Handle(_C._register_leaf_hook(self, hook))
 
 
 def retain_grad(self) -> None:
@@ -56,6 +100,21 @@ def retain_grad(self) -> None:
     _C._retain_grad(self)
 
 
+def _get_hooks(self) -> Any:
+    return self.__dict__.get("_backward_hooks", OrderedDict(enumerate(_C._tensor_hooks(self))) or None)
+
+
+def _set_hooks(self, hooks) -> None:
+    if self.requires_grad and (hooks or _C._tensor_hooks(self)):
+        raise RuntimeError("_backward_hooks: register_hook() adds hooks, and the handle it returns removes them")
+    self.__dict__["_backward_hooks"] = hooks  # of a tensor for which they are not called
+
+
+def _refuse_deletion(self) -> None:
+    raise RuntimeError("Deletion of _backwards_hooks not allowed!")
+
+
+Tensor._backward_hooks = property(_get_hooks, _set_hooks, _refuse_deletion)
 Tensor.register_hook = register_hook
 Tensor.register_post_accumulate_grad_hook = register_post_accumulate_grad_hook
 Tensor.retain_grad = retain_grad
@@ -219,7 +278,7 @@ class _MutationContext:
         identity = (_bytes_of(tensor), tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor._version)
         handle = self.tid_to_weakhandle.get(identity)
         if handle is None:
-            handle = self.tid_to_weakhandle[identity] = _Handle()
+            handle = self.tid_to_weakhandle[identity] = _Key()
             self.original[handle] = tensor
         return handle
 
@@ -241,7 +300,7 @@ class _MutationContext:
                 del self.original[handle]
 
 
-class _Handle:
+class _Key:
     __slots__ = ("__weakref__",)
 
 
@@ -271,3 +330,18 @@ class allow_mutation_on_saved_tensors:
         _C._pop_saved_tensor_hooks()
         self._current.context.clear()
         self._current.context = None
+
+
+def _check_switch(enabled) -> None:
+    if not isinstance(enabled, bool):
+        raise RuntimeError(f"enabled must be a bool, but got {type(enabled).__name__}")
+
+
+def set_warn_on_accumulate_grad_stream_mismatch(enabled: bool) -> None:
+    """Accepted: the CPU has no streams, of which gradients could come from another."""
+    _check_switch(enabled)
+
+
+def set_override_stale_capture_stream(enabled: bool) -> None:
+    """Accepted: the CPU captures no streams."""
+    _check_switch(enabled)

@@ -51,7 +51,7 @@ class Bernoulli(Distribution):
     @property
     def mode(self) -> Tensor:
         mode = (self.probs >= 0.5).to(self.probs.dtype)
-        return _C._functions["where"](self.probs == 0.5, float("nan"), mode)
+        return _C._torch_functions["where"](self.probs == 0.5, float("nan"), mode)
 
     @property
     def variance(self) -> Tensor:
@@ -75,5 +75,5 @@ class Bernoulli(Distribution):
         return _cross_entropy(self.logits, self.probs, reduction="none")
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        values = _C._functions["arange"](2, dtype=self._param.dtype).view((-1, *[1] * len(self._batch_shape)))
+        values = _C._torch_functions["arange"](2, dtype=self._param.dtype).view((-1, *[1] * len(self._batch_shape)))
         return values.expand((-1, *self._batch_shape)) if expand else values

@@ -71,12 +71,12 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         count = Size(sample_shape).numel()
         rows = self.probs.detach().reshape(-1, self._num_events)
-        return _C._functions["multinomial"](rows, count, True).T.reshape(self._extended_shape(sample_shape))
+        return _C._torch_functions["multinomial"](rows, count, True).T.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        chosen, logits = _C._functions["broadcast_tensors"]([value.long().unsqueeze(-1), self.logits])
+        chosen, logits = _C._torch_functions["broadcast_tensors"]([value.long().unsqueeze(-1), self.logits])
         return logits.gather(-1, chosen[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
@@ -86,6 +86,6 @@ class Categorical(Distribution):
         return -(self.logits.clamp(min=finfo(self.logits.dtype).min) * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        values = _C._functions["arange"](self._num_events, dtype=_C.int64)
+        values = _C._torch_functions["arange"](self._num_events, dtype=_C.int64)
         values = values.view((-1, *[1] * len(self._batch_shape)))
         return values.expand((-1, *self._batch_shape)) if expand else values

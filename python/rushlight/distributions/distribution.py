@@ -10,7 +10,7 @@ from rushlight.distributions.constraints import Constraint
 
 __all__ = ["Distribution"]
 
-_broadcast = _C._functions["broadcast_tensors"]
+_broadcast = _C._torch_functions["broadcast_tensors"]
 
 
 def _as_tensors(*values: Any) -> tuple[Tensor, ...]:

@@ -26,7 +26,7 @@ class Exponential(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        return _C._functions["zeros_like"](self.rate)
+        return _C._torch_functions["zeros_like"](self.rate)
 
     @property
     def stddev(self) -> Tensor:

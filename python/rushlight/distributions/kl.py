@@ -16,7 +16,7 @@ from rushlight.distributions.uniform import Uniform
 __all__ = ["kl_divergence", "register_kl"]
 
 _formulas: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
-_where = _C._functions["where"]
+_where = _C._torch_functions["where"]
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Any], Any]:
@@ -84,7 +84,7 @@ def _uniforms(p: Uniform, q: Uniform) -> Tensor:
 @register_kl(Exponential, Uniform)
 def _beyond(p: Normal | Exponential, q: Uniform | Exponential) -> Tensor:
     # p has mass where q has none.
-    shape = _C._functions["broadcast_tensors"]([p.mean, q.mean])[0].shape
+    shape = _C._torch_functions["broadcast_tensors"]([p.mean, q.mean])[0].shape
     return p.mean.new_full(shape, float("inf"))
 
 

@@ -10,7 +10,7 @@ from rushlight.distributions.distribution import Distribution, _as_tensors
 
 __all__ = ["Normal"]
 
-_normal = _C._functions["normal"]
+_normal = _C._torch_functions["normal"]
 
 
 class Normal(Distribution):

@@ -46,7 +46,7 @@ class Uniform(Distribution):
         return (self.high - self.low).pow(2) / 12
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        unit = _C._functions["rand"](self._extended_shape(sample_shape), dtype=self.low.dtype)
+        unit = _C._torch_functions["rand"](self._extended_shape(sample_shape), dtype=self.low.dtype)
         return self.low + unit * (self.high - self.low)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -38,10 +38,10 @@ def triplet_margin_with_distance_loss(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
             f"anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D inputs"
         )
-    distance = _C._functions["pairwise_distance"] if distance_function is None else distance_function
+    distance = _C._torch_functions["pairwise_distance"] if distance_function is None else distance_function
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
-        far = _C._functions["minimum"](far, distance(positive, negative))
+        far = _C._torch_functions["minimum"](far, distance(positive, negative))
     losses = (margin + near - far).clamp_min(0)
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 

@@ -48,4 +48,4 @@ class Adagrad(_Native):
             for parameter in group["params"]:
                 state = self.state[parameter]
                 state["step"] = tensor(0.0)
-                state["sum"] = _C._functions["full_like"](parameter.detach(), initial_accumulator_value)
+                state["sum"] = _C._torch_functions["full_like"](parameter.detach(), initial_accumulator_value)

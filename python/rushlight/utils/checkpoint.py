@@ -1,6 +1,9 @@
 """Checkpoints: activations that are computed again in backward instead of being kept."""
 
 import contextlib
+import linecache
+import os
+import threading
 import warnings
 from typing import Any
 
@@ -14,14 +17,18 @@ from rushlight.autograd.graph import saved_tensors_hooks
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "DefaultDeviceType",
+    "GraphExecGroup",
     "checkpoint",
     "checkpoint_sequential",
     "check_backward_validity",
     "detach_variable",
+    "get_device_states",
     "create_selective_checkpoint_contexts",
     "noop_context_fn",
     "set_checkpoint_early_stop",
     "set_checkpoint_debug_enabled",
+    "set_device_states",
 ]
 
 
@@ -49,15 +56,36 @@ def noop_context_fn() -> Any:
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 
-@contextlib.contextmanager
-def set_checkpoint_debug_enabled(enabled) -> Any:
-    """Refused if true: errors say what they know in any case."""
-    if enabled:
-        raise NotImplementedError("set_checkpoint_debug_enabled(True): there is no trace of operations to show")
-    yield
+class DefaultDeviceType:
+    """Where checkpoints look for generators besides the CPU's: there are none."""
+
+    _type = "cpu"
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Sets what get_device_type() says."""
+        DefaultDeviceType._type = device
+
+    @staticmethod
+    def get_device_type() -> str:
+        """What set_device_type() was told; "cpu" at first."""
+        return DefaultDeviceType._type
 
 
+def get_device_states(*args) -> tuple[list[int], list[Tensor]]:
+    """The accelerators that hold tensors of `args`, and the states of their generators: none."""
+    return [], []
+
+
+def set_device_states(devices, states, *, device_type=None) -> None:
+    """Sets the generators of accelerators, of which there are none."""
+    if devices:
+        raise RuntimeError("set_device_states(): there is no accelerator; torch.set_rng_state() sets the CPU's state")
+
+
+# What `with` blocks say of all checkpoints; None: nothing.
 _early_stop: bool | None = None
+_debug: bool | None = None
 
 
 @contextlib.contextmanager
@@ -69,6 +97,41 @@ def set_checkpoint_early_stop(enable: bool):
         yield
     finally:
         _early_stop = before
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None):
+    """In a `with` block: whether errors list the operations of both computations; overrides `debug`."""
+    global _debug
+    before, _debug = _debug, enabled
+    try:
+        yield
+    finally:
+        _debug = before
+
+
+class GraphExecGroup:
+    """In a `with` block: what one backward pass computed again serves the others, too.
+
+    No two of them may need the same tensor.
+    """
+
+    _current = threading.local()
+
+    def __enter__(self) -> "GraphExecGroup":
+        if self._get_current_group() is not None:
+            raise RuntimeError(
+                f"GraphExecGroup contexts cannot be nested. Already inside group {self._get_current_group()}"
+            )
+        self._current.group = self
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._current.group = None
+
+    @classmethod
+    def _get_current_group(cls) -> "GraphExecGroup | None":
+        return getattr(cls._current, "group", None)
 
 
 def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mutation=False):
@@ -140,6 +203,30 @@ class CheckpointFunction(Function):
         return (None, None) + tuple(each.grad if isinstance(each, Tensor) else None for each in detached)
 
 
+class _Trace:
+    """In a `with` block: which operations are recorded, and where they are called."""
+
+    operations: list = []
+
+    def __enter__(self) -> None:
+        self.number = _C._start_trace()
+
+    def __exit__(self, *exception) -> None:
+        self.operations = _C._end_trace(self.number)
+
+    def text(self, other) -> str:
+        """A line for each operation; the first that `other` does not have as well is marked."""
+        names = [[name for name, _ in each.operations] for each in (self, other)]
+        same = len(os.path.commonprefix(names))
+        lines = []
+        for i, (name, place) in enumerate(self.operations):
+            file, _, line = place.rpartition(":")
+            source = linecache.getline(file, int(line or 0)).strip()
+            mark = "    <--- the first that differs" if i == same else ""
+            lines.append(f"{i + 1}. {name} ({place}){': ' if source else ''}{source}{mark}")
+        return "\n".join(lines) or "(none)"
+
+
 class _Stop(Exception):
     """Everything that was saved has been computed again."""
 
@@ -147,23 +234,25 @@ class _Stop(Exception):
 class _Frame:
     """One call of the kind that is not reentrant: what it saved, by number, and what came of it again."""
 
-    def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop) -> None:
+    def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop, debug) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.random = _RandomState(preserve_rng_state)
         self.grad_enabled = _C.is_grad_enabled()
         self.contexts = contexts
         self.check = check
         self.early_stop = early_stop
+        self.debug = debug
+        self.first: Any = _Trace() if debug else contextlib.nullcontext()
         self.completed = False  # not yet where forward itself calls for gradients
         self.described: list = []  # shape and dtype of each saved tensor
-        self.again: dict = {}  # by number of the pass: what was computed for it, until it is unpacked
+        self.again: dict = {}  # by number of the pass, or by its group: what was computed for it, until it is unpacked
 
     def pack(self, tensor) -> Any:
         self.described.append(_description(tensor))
         return len(self.described) - 1
 
     def unpack(self, number) -> Any:
-        current_pass = _C._running_pass()
+        current_pass = GraphExecGroup._get_current_group() or _C._running_pass()
         if not current_pass:  # somebody looks at saved tensors: nothing is kept for later
             return self.compute_again()[number]
         if current_pass not in self.again:
@@ -174,6 +263,18 @@ class _Frame:
         return again.pop(number)
 
     def compute_again(self) -> dict:
+        """What was saved, by number."""
+        if not self.debug:
+            return self.run_again()
+        trace = _Trace()
+        try:
+            with trace:
+                return self.run_again()
+        except CheckpointError as error:
+            first, second = self.first.text(trace), trace.text(self.first)
+            raise CheckpointError(_EXPLANATION.format(first=first, second=second, error=error)) from error
+
+    def run_again(self) -> dict:
         again: list = []
 
         def pack(tensor):
@@ -213,9 +314,32 @@ class _Frame:
         if differing:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
-                "during the forward pass.\n" + "\n".join(differing) + "\n."
+                "during the forward pass.\n" + "\n".join(differing) + "\n." + ("" if self.debug else _TIP)
             )
 
+
+_TIP = """
+
+Tip: with checkpoint(debug=True), or under set_checkpoint_debug_enabled(True), this error lists the operations of both
+computations."""
+
+_EXPLANATION = """\
+ An error happened while unpacking tensors; dumping logs of latest computation
+because you passed `debug=True` to `torch.utils.checkpoint.checkpoint()`.
+
+Operations recorded during the original forward:
+
+{first}
+
+Operations recorded during recomputation (which may stop early, at the last tensor that is needed):
+
+{second}
+
+{error}
+
+ You are seeing this error because you passed `debug=True` to checkpoint and what was to be saved for backward differs
+between the original forward and the recomputation. Compare the operations above: the function must do the same each
+time, whatever has changed meanwhile."""
 
 _UNPACKED_TWICE = (
     "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked once. If you are calling ctx.saved_tensors in backward, make sure to do so only once. Otherwise please "
@@ -251,24 +375,26 @@ def checkpoint(
             stacklevel=2,
         )
         use_reentrant = True
-    if debug:
-        raise NotImplementedError("checkpoint(debug=True): there is no trace of operations to show")
     preserve = kwargs.pop("preserve_rng_state", True)
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check should be one of ['default', 'none'] but got {determinism_check}")
     if use_reentrant:
         if kwargs:
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
-        if context_fn is not noop_context_fn:
-            raise ValueError("Passing `context_fn` is only supported when use_reentrant=False.")
+        if context_fn is not noop_context_fn or debug:
+            raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
         return CheckpointFunction.apply(function, preserve, *args)
     if _early_stop is not None:
         early_stop = _early_stop
+    if _debug is not None:
+        debug = _debug
+    if debug and context_fn is not noop_context_fn:
+        raise ValueError("debug=True is incompatible with non-default context_fn")
     first, second = context_fn()
-    frame = _Frame(function, args, kwargs, preserve, second, determinism_check == "default", early_stop)
+    frame = _Frame(function, args, kwargs, preserve, second, determinism_check == "default", early_stop, debug)
     if not _C.is_grad_enabled():
         return function(*args, **kwargs)
-    with saved_tensors_hooks(frame.pack, frame.unpack), first:
+    with frame.first, saved_tensors_hooks(frame.pack, frame.unpack), first:
         result = function(*args, **kwargs)
     frame.completed = True
     return result

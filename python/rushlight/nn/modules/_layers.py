@@ -63,6 +63,6 @@ def provide(module_name) -> Any:
             return layer(name)
         if file == "modules" and name in {"container", "lazy", "adaptive", *FILES.values()}:
             return importlib.import_module("rushlight.nn.modules." + name)
-        return missing(name)
+        return missing(name, 2)
 
     return __getattr__, names

@@ -205,6 +205,6 @@ def random_split(dataset, lengths, generator=default_generator) -> list[Subset]:
                 )
     if sum(lengths) != len(dataset):
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    indices = _C._functions["randperm"](sum(lengths), generator=generator).tolist()
+    indices = _C._torch_functions["randperm"](sum(lengths), generator=generator).tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths, strict=True)]

@@ -21,7 +21,7 @@ __all__ = [
 _T_co = TypeVar("_T_co", covariant=True)
 
 _arange, _empty, _multinomial, _randint, _randperm = (
-    _C._functions[name] for name in ("arange", "empty", "multinomial", "randint", "randperm")
+    _C._torch_functions[name] for name in ("arange", "empty", "multinomial", "randint", "randperm")
 )
 
 
@@ -167,7 +167,7 @@ class BatchSampler(Sampler[list]):
                 if rest is None:
                     break
                 at = self.batch_size - (0 if batch is None else len(batch))
-                batch = rest[:at] if batch is None else _C._functions["cat"]((batch, rest[:at]))
+                batch = rest[:at] if batch is None else _C._torch_functions["cat"]((batch, rest[:at]))
             if batch is None or len(batch) == 0 or (self.drop_last and len(batch) < self.batch_size):
                 return
             yield batch

@@ -8,7 +8,7 @@ from typing import Any
 from rushlight import _C
 from rushlight._C import Tensor, as_tensor, float64, tensor
 
-_stack = _C._functions["stack"]
+_stack = _C._torch_functions["stack"]
 
 default_collate_err_msg_format = (
     "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"

@@ -6,7 +6,7 @@ from rushlight.utils.data._utils.collate import _is_stacking
 from rushlight.utils.data.dataset import Subset, TensorDataset
 from rushlight.utils.data.sampler import _as_rows
 
-_index_select = _C._functions["index_select"]
+_index_select = _C._torch_functions["index_select"]
 
 
 class _BaseDatasetFetcher:
