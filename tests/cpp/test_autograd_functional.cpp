@@ -155,6 +155,38 @@ TEST(AutogradGuards, HooksOnWhatIsSavedLastUntilTheEndOfTheScope) {
   EXPECT_TRUE(close(x.grad(), x.detach() * 4.0));
 }
 
+TEST(Autograd, ALeafMayHaveAGradientOfAnotherDtype) {
+  Tensor x = zeros({3}).requires_grad_();
+  std::vector<DType> seen;
+  autograd::register_hook(x, [&](const Tensor& gradient) { seen.push_back(gradient.dtype()); });
+  autograd::set_grad_dtype(x, DType::Float64);
+  (x * 2).sum().backward();
+  EXPECT_EQ(x.grad().dtype(), DType::Float64);
+  EXPECT_EQ(seen, std::vector{DType::Float64});
+  EXPECT_THROW(autograd::set_grad_dtype(x, DType::Float16), Error);
+  EXPECT_THROW(autograd::set_grad_dtype(x, DType::Int64), Error);
+  EXPECT_THROW(autograd::set_grad_dtype(x * 2, std::nullopt), Error);
+  autograd::set_grad_dtype(x, std::nullopt);
+  x.set_grad(Tensor());
+  (x * 2).sum().backward();
+  EXPECT_EQ(x.grad().dtype(), DType::Float32);
+  EXPECT_EQ(autograd::grad_dtype(x), std::nullopt);
+}
+
+TEST(Warnings, AreGivenOnceOrEachTime) {
+  static int given;
+  given = 0;
+  set_warning_handler([](std::string_view) { ++given; });
+  WarnOnce warn_once;
+  for (int i = 0; i < 3; ++i) warn_once("so");
+  EXPECT_EQ(given, 1);
+  set_warn_always(true);
+  warn_once("so");
+  set_warn_always(false);
+  set_warning_handler(nullptr);
+  EXPECT_EQ(given, 2);
+}
+
 TEST(AutogradGuards, AnomalyModeNamesTheNodeThatMadeNan) {
   Tensor x = zeros({1}).requires_grad_();
   Tensor y = (x.sqrt() * 0.0).sum();

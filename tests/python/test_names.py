@@ -36,3 +36,55 @@ def test_probing_works_and_using_says_what_is_missing(name):
 def test_what_is_refused_is_not_implemented_either():
     with pytest.raises(NotImplementedError, match="forward_ad"):
         rushlight.autograd.forward_ad
+
+
+def test_handles_are_of_one_class():
+    modules = ("utils.hooks", "autograd.graph", "nn.modules.module")
+    first, *others = (importlib.import_module("rushlight." + name).RemovableHandle for name in modules)
+    assert all(each is first for each in others)
+    assert isinstance(rushlight.ones(2, requires_grad=True).register_hook(print), first)
+    assert isinstance(rushlight.nn.Linear(2, 2).register_forward_hook(print), first)
+
+
+def test_parts_of_utils_are_there_when_asked_for():
+    assert rushlight.utils.data.DataLoader and rushlight.utils.checkpoint.checkpoint
+    assert rushlight.utils.hooks.RemovableHandle and not hasattr(rushlight.utils, "tensorboard")
+
+
+def name_module(library):
+    class Named:
+        pass
+
+    set_module = library.utils.set_module
+    set_module(Named, "elsewhere")
+    try:
+        set_module(Named, 3)
+    except TypeError as error:
+        return Named.__module__, str(error)
+
+
+def convert(library, overwrite):
+    future = importlib.import_module(library.__name__ + ".__future__")
+    future.set_overwrite_module_params_on_conversion(overwrite)
+    note = [future.get_overwrite_module_params_on_conversion(), future.get_swap_module_params_on_conversion()]
+    layer = library.nn.Linear(2, 2)
+    before = layer.weight
+    layer(library.ones(1, 2)).sum().backward()
+    layer.bias.requires_grad_(False)
+    layer.double()
+    future.set_overwrite_module_params_on_conversion(False)
+    note += [layer.weight is before, str(before.dtype)[-7:], str(layer.weight.dtype)[-7:], layer.bias.requires_grad]
+    note += [str(each.grad.dtype)[-7:] for each in (before, layer.weight)]
+    return note, layer(library.ones(1, 2, dtype=library.float64)).shape, [name for name, _ in layer.named_parameters()]
+
+
+@pytest.mark.parametrize("story", [name_module, lambda t: convert(t, False), lambda t: convert(t, True)])
+def test_as_pytorch(torch, story):
+    assert story(rushlight) == story(torch)
+
+
+def test_swapping_parameters_is_refused():
+    future = importlib.import_module("rushlight.__future__")
+    future.set_swap_module_params_on_conversion(False)
+    with pytest.raises(NotImplementedError, match="set_overwrite_module_params_on_conversion"):
+        future.set_swap_module_params_on_conversion(True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from rushlight import _C
+from rushlight import _C, __future__
 from rushlight._C import ModuleBase, Tensor
 
 if TYPE_CHECKING:
@@ -16,10 +16,13 @@ class Convertible(ModuleBase):
         if recurse:
             for module in self.children():
                 module._apply(fn)
-        for parameter in self._parameters.values():
+        for name, parameter in self._parameters.items():
             if parameter is None:
                 continue
             with no_grad():
+                if __future__.get_overwrite_module_params_on_conversion():
+                    self._parameters[name] = _converted(parameter, fn)
+                    continue
                 _replace(parameter, fn(parameter))
                 if parameter.grad is not None:
                     _replace(parameter.grad, fn(parameter.grad))
@@ -81,6 +84,16 @@ class Convertible(ModuleBase):
     def share_memory(self) -> "Self":
         """Raises: tensors are not shared between processes."""
         raise NotImplementedError("Module.share_memory(): Rushlight does not share tensors between processes yet")
+
+
+def _converted(parameter, fn):
+    """Another parameter, and its gradient."""
+    from rushlight.nn import Parameter
+
+    result = Parameter(fn(parameter), parameter.requires_grad)
+    if parameter.grad is not None:
+        result.grad = fn(parameter.grad).requires_grad_(parameter.grad.requires_grad)
+    return result
 
 
 def _replace(tensor, converted):

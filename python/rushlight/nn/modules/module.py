@@ -12,7 +12,7 @@ from rushlight.nn.modules._convert import Convertible
 from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
 from rushlight.nn.modules._state import Stateful, _IncompatibleKeys  # noqa: F401
 from rushlight.nn.parameter import Buffer, Parameter  # noqa: F401  (the classes must be known before any module is)
-from rushlight.utils.hooks import BackwardHook
+from rushlight.utils.hooks import BackwardHook, RemovableHandle  # noqa: F401
 
 if TYPE_CHECKING:
     from typing_extensions import Self
