@@ -130,6 +130,11 @@ class Node : public RefCounted {
   uint64_t mark_ = 0;
 };
 
+/// The name with PyTorch's namespace, which the nodes that it writes by hand have.
+std::string qualified_name(const Node& node);
+/// That as messages give it: without "Backward0".
+std::string spoken_name(const Node& node);
+
 /// How a view came to be, where that forbids changing it in place.
 enum class ViewOrigin : uint8_t { Default, NoGrad, MultiOutput, Inference, CustomFunction };
 
@@ -361,7 +366,7 @@ bool pass_returns_gradients();
 /// Records that `view` shares its bytes with `base`.
 void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin);
 /// Throws if `tensor` may not be changed in place now.
-void check_in_place(const Tensor& tensor, const char* op);
+void check_in_place(const Tensor& tensor);
 /// Told of each tensor that an operation of this thread is about to write to.
 struct WriteWatcher {
   virtual ~WriteWatcher() = default;

@@ -117,7 +117,7 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
   if (is_dirty) {
     check(!(result.requires_grad() && result.is_leaf()),
           "a leaf Variable that requires grad has been used in an in-place operation.");
-    if (result.impl()->is_view) check_in_place(result, "a custom Function");
+    if (result.impl()->is_view) check_in_place(result);
     result.impl()->is_view ? rebase_history(result, self) : set_history(result, self, index);
     return;
   }

@@ -18,6 +18,19 @@ thread_local bool t_freeing = false;
 
 }  // namespace
 
+std::string qualified_name(const Node& node) {
+  std::string name = node.name();
+  for (const char* own : {"AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented"}) {
+    if (name == own) return "torch::autograd::" + name;
+  }
+  return name;
+}
+
+std::string spoken_name(const Node& node) {
+  std::string name = qualified_name(node);
+  return name.substr(0, name.rfind("Backward"));
+}
+
 void* Node::operator new(size_t bytes) { return allocate(bytes); }
 void Node::operator delete(void* block, size_t bytes) noexcept { deallocate(block, bytes); }
 

@@ -37,6 +37,11 @@ bool has_node(const Tensor& tensor) {
   return tensor.impl()->autograd && tensor.impl()->autograd->grad_fn;
 }
 
+/// The name of an operation in quotes; a description of something else as it is.
+std::string quoted(std::string_view writer) {
+  return writer.find(' ') == writer.npos ? "`" + std::string(writer) + "`" : std::string(writer);
+}
+
 std::string place(const CallSite& site) {
   if (!site.code || !call_site_source) return "";
   std::string text = call_site_source->describe(site);
@@ -169,18 +174,15 @@ void SavedTensor::blame(const Saver& saver) const {
     if (creator) index = metadata(tensor_).output;
   }
   std::string origin;
-  if (creator) {
-    std::string name = creator->name();
-    origin = ", which is output " + std::to_string(index) + " of " +
-             name.substr(0, name.rfind("Backward")) + ",";
-  }
+  if (creator)
+    origin = ", which is output " + std::to_string(index) + " of " + spoken_name(*creator) + ",";
   fail(ErrorKind::Runtime,
        "one of the variables needed for gradient computation has been modified by an inplace "
        "operation: [torch.",
        info(tensor_.dtype()).legacy, "Tensor ", to_string(tensor_.shape()), "]", origin,
        " is at version ", version.writes, "; expected version ", writes_, " instead. Hint: `",
        saver.operation, "`", place(saver.site), " saved its ", output_ >= 0 ? "result" : "input",
-       " for backward, but `", version.last_writer ? version.last_writer : "a write", "`",
+       " for backward, but ", quoted(version.last_writer ? version.last_writer : "a write"),
        place(version.site()), " changed it since.");
 }
 

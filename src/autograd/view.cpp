@@ -79,12 +79,6 @@ class CopySlices final : public Node {
   Ref<Node> inner_;
 };
 
-/// Name of a node as messages give it: without "Backward0".
-std::string spoken_name(const Node& node) {
-  std::string name = node.name();
-  return name.substr(0, name.rfind("Backward"));
-}
-
 [[noreturn]] void refuse(const Metadata& meta, ViewOrigin origin, const char* happening) {
   std::string text;
   bool by_mode = origin == ViewOrigin::NoGrad || origin == ViewOrigin::Inference || !meta.grad_fn;
@@ -172,7 +166,7 @@ void set_write_watcher(std::shared_ptr<WriteWatcher> watcher) {
   write_watcher() = std::move(watcher);
 }
 
-void check_in_place(const Tensor& tensor, const char*) {
+void check_in_place(const Tensor& tensor) {
   check_inference_write(tensor);
   TensorImpl* impl = tensor.impl();
   if (impl->is_view) {

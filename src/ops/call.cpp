@@ -54,7 +54,7 @@ const Tensor* written(const Call& call) {
 
 void bump_version(const Tensor& tensor, const OpInfo& info) {
   if (tensor.impl()->inference) return;
-  const std::string& name = info.in_place ? info.in_place_name : info.full_name;
+  const std::string& name = info.in_place ? info.in_place_name : info.spoken_name;
   tensor.impl()->version().wrote(name.c_str(), autograd::current_call_site());
 }
 
@@ -124,7 +124,7 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
 [[gnu::noinline]] void call_recording(Call& call) {
   const OpInfo& info = *call.op.info;
   const Tensor* target = written(call);
-  if (target) autograd::check_in_place(*target, info.full_name.c_str());
+  if (target) autograd::check_in_place(*target);
   Ref<OpNode> node = Ref<OpNode>::adopt(new OpNode(call.op, call.arguments));
   node->site = autograd::call_site_of(*node);
   node->save_inputs(call.arguments, target);
@@ -272,14 +272,14 @@ void OpNode::save_results(const Results& results) {
 
 void OpNode::register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks) {
   check(!released_, autograd::kHookedLate);
-  saved[index].register_hooks({*this, op.info->full_name, site}, std::move(hooks));
+  saved[index].register_hooks({*this, op.info->spoken_name, site}, std::move(hooks));
 }
 
 std::vector<Tensor> OpNode::unpack_all() const {
   check_not_released();
   bool hooked = false;
   for (const autograd::SavedTensor& entry : saved) {
-    entry.check_unchanged({*this, op.info->full_name, site});
+    entry.check_unchanged({*this, op.info->spoken_name, site});
     hooked |= entry.has_hooks();
   }
   std::vector<Tensor> unpacked;
@@ -295,7 +295,7 @@ void OpNode::check_not_released() const { check(!released_, autograd::kFreed); }
 
 Tensor OpNode::unpack_at(size_t index, bool with_history) const {
   check_not_released();
-  return saved[index].unpack({*this, op.info->full_name, site}, with_history);
+  return saved[index].unpack({*this, op.info->spoken_name, site}, with_history);
 }
 
 Tensor OpNode::unpack_entry(size_t entry, bool with_history) const {

@@ -110,6 +110,7 @@ OpInfo parse(const Op& op) {
   const Schema& schema = info.schema;
   info.full_name = schema.name;
   if (!schema.overload.empty()) info.full_name += "." + std::string(schema.overload);
+  info.spoken_name = schema.name.substr(schema.name.find_first_not_of('_'));
   info.in_place_name = std::string(schema.name) + "_";
   info.node_name = op.node ? op.node : default_node_name(schema.name);
   info.composite = op.compose != nullptr;

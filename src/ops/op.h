@@ -35,6 +35,7 @@ struct OpInfo {
   Schema schema;
   std::string full_name;      ///< "max.dim"
   std::string in_place_name;  ///< "add_"
+  std::string spoken_name;    ///< "max", as messages give it: "linear" of _linear
   std::string node_name;      ///< "MaxBackward0"
   struct Saved {
     uint16_t index;  ///< of the parameter, or of the result

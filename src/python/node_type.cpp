@@ -14,14 +14,8 @@ namespace {
 PyTypeObject* g_node_type;
 
 PyObject* name(PyObject* self, PyObject*) {
-  return guarded([&] {
-    std::string name = node_of(self).name();
-    // The nodes that PyTorch writes by hand have C++ names.
-    if (name == "AccumulateGrad" || name == "CopySlices" || name == "CopyBackwards" ||
-        name == "NotImplemented")
-      name = "torch::autograd::" + name;
-    return PyUnicode_FromString(name.c_str());
-  });
+  return guarded(
+      [&] { return PyUnicode_FromString(autograd::qualified_name(node_of(self)).c_str()); });
 }
 
 PyObject* node_repr(PyObject* self) {
