@@ -8,6 +8,8 @@ the schema, the doc and the variants, and writes into --output (only what change
   ops.h            one documented function an entry, and `name_` where the in-place form is derived
   ops_methods.inc  the same as members of Tensor, included by tensor.h
   ops.cpp          their bodies: pack the arguments, enter the call path; and the list of all entries
+
+The variant "copy" of a view derives an entry of its own, `name_copy`: the same into new memory.
 """
 
 import argparse
@@ -52,6 +54,8 @@ RENAMED = {
     "char": "to_char",
     "cpu": "to_cpu",
 }
+# Variants whose entries are no methods of Tensor.
+NO_METHOD = {"function-only", "torch-only", "copies", "nn", "private"}
 OWN_MEMBERS = {"item", "dim", "size", "stride", "numel", "data", "grad", "backward", "is_contiguous"}
 
 
@@ -60,6 +64,11 @@ def literal(body, field):
     if not found:
         return ""
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', found[1])).replace('\\"', '"').replace("\\n", "\n")
+
+
+def quoted(text):
+    """A literal as C++ writes it."""
+    return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def split(text):
@@ -117,9 +126,16 @@ def parse_parameters(text):
     return [Parameter(part, i > star) for i, part in enumerate(parts) if part != "*"]
 
 
+def node_name(name):
+    """The node of an operation that does not name its own: "as_strided" gives "AsStridedBackward0"."""
+    return "".join(part[0].upper() + part[1:] for part in name.split("_") if part) + "Backward0"
+
+
 class Entry:
-    def __init__(self, identifier, body):
+    def __init__(self, identifier, body, derived=False):
         self.identifier = identifier
+        self.body = body
+        self.derived = derived
         self.schema = literal(body, "schema")
         self.doc = literal(body, "doc")
         self.variants = re.split(r"[, ]+", literal(body, "variants"))
@@ -135,8 +151,38 @@ class Entry:
         if identifier != expected:
             raise SystemExit(f"opgen: op::{identifier} has the schema of op::{expected}")
 
+    def copy(self):
+        """The text of the entry that copies what this view shows."""
+        text = re.sub(r"^\w+", self.name + "_copy", self.schema.replace("(a)", ""))
+        name = text.partition("(")[0].replace(".", "_")
+        examples = literal(self.body, "examples").split("\n")
+        fields = {
+            "schema": text,
+            "doc": f"What {self.name}() shows, in memory of its own.",
+            "examples": "\n".join(filter(None, (self.copied_example(line) for line in examples))),
+            "variants": "private" if name[0] == "_" else "copies",
+            "node": (literal(self.body, "node") or node_name(self.name)) + "_copy",
+        }
+        lines = [f"    .{field} = {quoted(text)},\n" for field, text in fields.items()]
+        lines.insert(4, f"    .forward = copy_of_view<op::{self.identifier}>,\n")
+        if ".backward" in self.body:
+            lines.insert(5, f"    .backward = backward_of<op::{self.identifier}>,\n")
+        return name, "".join(lines)
+
+    def copied_example(self, line):
+        """`select(x, 0, 1)` or `x.select(0, 1)` with the name of the copy; nothing if it would not fit."""
+        called = re.fullmatch(rf"(?:(.+)\.)?{self.name}\((.*)\)", line)
+        if not called:
+            return ""
+        takes_list = any(p.kind == "int[]" for p in self.parameters[:2])
+        if called[1] and takes_list and not called[2].startswith("("):
+            return ""
+        return f"{self.name}_copy({', '.join(filter(None, called.groups()))})"
+
     def is_function(self):
         # Those whose method has another name are reached by a function alone.
+        if "torch-only" in self.variants:
+            return False
         return "method-only" not in self.variants or not self.is_method()
 
     def cpp_name(self):
@@ -148,7 +194,7 @@ class Entry:
             bool(first)
             and first[0].kind == "Tensor"
             and not first[0].optional
-            and not ({"function-only", "nn", "private"} & set(self.variants))
+            and not (NO_METHOD & set(self.variants))
             and self.cpp_name() not in OWN_MEMBERS
         )
 
@@ -230,8 +276,10 @@ def names(entries):
 
 def bodies(entries):
     text = "// Made from the op table by tools/opgen.py.\n\n#include <rushlight/ops.h>\n\n"
-    text += '#include "ops/op.h"\n\nnamespace rushlight {\n\n'
+    text += '#include "ops/view.h"\n\nnamespace rushlight {\n\n'
     for e in entries:
+        if e.derived:
+            text += f"constinit const Op op::{e.identifier} = {{\n{e.body}}};\n"
         call = f"op::{e.identifier}, arguments"
         for name, result, collect, _ in e.forms():
             array = (
@@ -254,8 +302,9 @@ def bodies(entries):
 
 
 def entries_of(files):
-    """The entries of the op table in the files."""
-    return [Entry(*found) for file in sorted(files) for found in ENTRY.findall(file.read_text())]
+    """The entries of the op table in the files, and those derived from them."""
+    entries = [Entry(*found) for file in sorted(files) for found in ENTRY.findall(file.read_text())]
+    return entries + [Entry(*e.copy(), derived=True) for e in entries if "copy" in e.variants]
 
 
 def write(path, text):

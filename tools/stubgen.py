@@ -119,7 +119,7 @@ def signatures(entry, is_method, in_place=False, out=False):
     if {"dtype", "device"} <= {p.name for p in entry.parameters}:
         known = {p.name for p in entry.parameters}
         extra += [text for text in FACTORY if text.partition(":")[0] not in known]
-    plural = entry.result.startswith("(")
+    plural = entry.result.startswith("(") or entry.result.endswith("[]")
     if out and not in_place and takes_out(entry):
         extra.append("out: " + ("tuple[Tensor, ...]" if plural else "Tensor") + " | None = None")
     first = ["self"] if is_method else []
@@ -147,6 +147,8 @@ def join(texts):
 
 def takes_out(entry):
     """Whether `out=` is accepted: by functions that make new tensors."""
+    if "copies" in entry.variants:
+        return True
     return "Tensor(a" not in entry.schema and not entry.result.endswith("[]") and entry.result != "bool"
 
 
@@ -190,7 +192,7 @@ def callables(entries):
             if is_nn or "also-nn" in variants:
                 for signature in signatures(entry, False, in_place):
                     nn.add(name, signature, "Tensor" if returned == "Self" else returned)
-            if is_tensor and not (is_nn or is_private or "function-only" in variants):
+            if is_tensor and not opgen.NO_METHOD & variants:
                 for signature in signatures(entry, True, in_place):
                     methods.add(name, signature, "Self" if in_place else returned)
     return functions, methods, nn

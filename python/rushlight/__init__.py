@@ -72,6 +72,7 @@ from rushlight.functional import (  # noqa: E402, F401
     unique_consecutive,
     unravel_index,
 )
+from rushlight._histogram import histogramdd  # noqa: E402, F401
 from rushlight.storage import TypedStorage, UntypedStorage  # noqa: E402, F401
 from rushlight.random import (  # noqa: E402, F401
     get_rng_state,
@@ -81,6 +82,12 @@ from rushlight.random import (  # noqa: E402, F401
     set_rng_state,
 )
 from rushlight import autograd  # noqa: E402, F401
+from rushlight.amp import (  # noqa: E402, F401
+    GradScaler,
+    autocast,
+    get_autocast_dtype,
+    is_autocast_enabled,
+)
 from rushlight.autograd.grad_mode import (  # noqa: E402, F401
     enable_grad,
     inference_mode,
@@ -95,7 +102,20 @@ from math import e, inf, nan, pi  # noqa: E402, F401
 newaxis = None
 
 _LAZY = frozenset(
-    ("nn", "distributions", "func", "optim", "utils", "linalg", "special", "testing", "cuda", "accelerator", "backends")
+    (
+        "nn",
+        "distributions",
+        "func",
+        "optim",
+        "utils",
+        "linalg",
+        "special",
+        "testing",
+        "amp",
+        "cuda",
+        "accelerator",
+        "backends",
+    )
 )
 
 # What programs ask for and we cannot do yet, with what to use meanwhile.
@@ -104,6 +124,8 @@ _ABSENT = {
     "load": "pickle.load(file) reads what pickle.dump wrote",
     "complex64": "keep real and imaginary part in two tensors",
     "complex128": "keep real and imaginary part in two tensors",
+    "nuclear_norm": "it needs singular values; torch.frobenius_norm and torch.linalg.matrix_norm do without",
+    "hash_tensor": "its results are of dtype uint64; hash(tensor.numpy().tobytes()) tells tensors apart",
 }
 
 

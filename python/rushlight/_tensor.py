@@ -1,6 +1,8 @@
 """Methods of Tensor for which Python is the natural home: copying, pickling, formatting, hooks."""
 
 import copyreg
+import math
+import warnings
 
 from rushlight import _C
 from rushlight._C import Tensor
@@ -192,6 +194,29 @@ def new(self, *args, **kwargs):
     return Tensor(*args, **kwargs).to(self.dtype)
 
 
+def _resized(self, name, shape):
+    warnings.warn(f"non-inplace {name} is deprecated", stacklevel=3)
+    wanted = math.prod(shape)
+    if wanted != self.numel():
+        sizes, own = "x".join(map(str, shape)), "x".join(map(str, self.shape))
+        raise RuntimeError(
+            f"requested resize to {sizes} ({wanted} elements in total), but the given tensor has a size of {own} "
+            f"({self.numel()} elements). autograd's resize can only change the shape of a given tensor, while "
+            "preserving the number of elements. "
+        )
+    return self.contiguous().view(tuple(shape))
+
+
+def resize(self, *sizes):
+    """view() of the same number of elements, with a warning: deprecated in PyTorch."""
+    return _resized(self, "resize", sizes)
+
+
+def resize_as(self, tensor):
+    """resize() to the shape of another tensor."""
+    return _resized(self, "resize_as", tensor.shape)
+
+
 def cuda(self, *args, **kwargs):
     """Raises: there is no CUDA."""
     raise AssertionError("Torch not compiled with CUDA enabled")
@@ -249,7 +274,19 @@ Tensor.type = type_
 Tensor.type.__name__ = "type"
 Tensor.new_tensor = new_tensor
 Tensor.new = new
-for _method in (is_set_to, apply_, map_, is_pinned, dim_order, as_subclass, polygamma, polygamma_, __rdiv__):
+for _method in (
+    is_set_to,
+    apply_,
+    map_,
+    is_pinned,
+    dim_order,
+    as_subclass,
+    polygamma,
+    polygamma_,
+    __rdiv__,
+    resize,
+    resize_as,
+):
     setattr(Tensor, _method.__name__, _method)
 Tensor.cuda = cuda
 Tensor.is_shared = is_shared

@@ -34,6 +34,12 @@ __all__ = [
     "get_default_device",
     "use_deterministic_algorithms",
     "are_deterministic_algorithms_enabled",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "set_deterministic_debug_mode",
+    "get_deterministic_debug_mode",
+    "set_flush_denormal",
+    "detach_",
+    "is_distributed",
     "set_num_interop_threads",
     "get_num_interop_threads",
     "broadcast_shapes",
@@ -117,6 +123,12 @@ def is_neg(input) -> bool:
     return False
 
 
+def is_distributed(input) -> bool:
+    """Whether the tensor is spread over processes: never."""
+    _check_tensor("is_distributed", input)
+    return False
+
+
 def is_same_size(input, other) -> bool:
     """Whether the shapes are the same."""
     return input.shape == other.shape
@@ -145,7 +157,7 @@ def get_device(input) -> int:
     return -1
 
 
-for _name in ("is_conj", "is_neg", "is_same_size", "is_nonzero", "get_device", "conj_physical"):
+for _name in ("is_conj", "is_distributed", "is_neg", "is_same_size", "is_nonzero", "get_device", "conj_physical"):
     setattr(Tensor, _name, globals()[_name])
 for _name in ("conj", "resolve_conj", "resolve_neg"):
     setattr(Tensor, _name, conj)
@@ -291,13 +303,62 @@ def set_default_device(device) -> None:
         raise NotImplementedError("the default device is always the CPU; pass device= where it differs")
 
 
+_DEBUG_MODES = ("default", "warn", "error")
+_debug_mode = 0  # what was asked for; every algorithm is deterministic
+
+
 def use_deterministic_algorithms(mode, *, warn_only=False) -> None:
-    """Nothing to do: every algorithm is deterministic."""
+    """Remembers what was asked for: every algorithm is deterministic."""
+    global _debug_mode
+    if not isinstance(mode, bool):
+        raise TypeError(
+            f"_set_deterministic_algorithms(): argument 'mode' (position 1) must be bool, not {type(mode).__name__}"
+        )
+    _debug_mode = 0 if not mode else 1 if warn_only else 2
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """Always."""
-    return True
+    """Whether use_deterministic_algorithms() asked for them."""
+    return _debug_mode > 0
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether use_deterministic_algorithms() asked for warnings only."""
+    return _debug_mode == 1
+
+
+def set_deterministic_debug_mode(debug_mode) -> None:
+    """use_deterministic_algorithms() by the number or name of a mode: 0 default, 1 warn, 2 error."""
+    global _debug_mode
+    if not isinstance(debug_mode, (int, str)):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if isinstance(debug_mode, str):
+        if debug_mode not in _DEBUG_MODES:
+            raise RuntimeError(
+                f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got {debug_mode}"
+            )
+        debug_mode = _DEBUG_MODES.index(debug_mode)
+    if debug_mode not in (0, 1, 2):
+        raise RuntimeError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
+    _debug_mode = int(debug_mode)
+
+
+def get_deterministic_debug_mode() -> int:
+    """The number of the mode that set_deterministic_debug_mode() describes."""
+    return _debug_mode
+
+
+def set_flush_denormal(mode) -> bool:
+    """Whether the mode is as asked for: denormal numbers are never flushed to zero."""
+    if not isinstance(mode, bool):
+        raise RuntimeError(f"flush_denormal expects a bool, but got {type(mode).__name__}")
+    return not mode
+
+
+def detach_(input) -> Tensor:
+    """Tensor.detach_()."""
+    _check_tensor("detach_", input)
+    return input.detach_()
 
 
 def set_num_interop_threads(threads) -> None:

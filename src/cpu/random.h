@@ -58,6 +58,9 @@ void fill_cauchy(void* data, DType dtype, int64_t n, double median, double sigma
 
 /// poisson(rates): floating dtypes; `rates` are n values of the same dtype (may be `data`).
 void fill_poisson(void* data, const void* rates, DType dtype, int64_t n, Generator& generator);
+/// binomial(counts, probabilities): floating dtypes; `data` holds the counts, of the same dtype.
+void fill_binomial(void* data, const void* probabilities, DType dtype, int64_t n,
+                   Generator& generator);
 /// torch._standard_gamma(alphas): float32 and float64; n values of the same dtype.
 void fill_standard_gamma(void* data, const void* alphas, DType dtype, int64_t n,
                          Generator& generator);

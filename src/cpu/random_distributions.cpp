@@ -37,6 +37,63 @@ int64_t poisson(double rate, Generator::Data& data) {
   }
 }
 
+/// What Stirling's approximation of log k! leaves out.
+template <class T>
+T stirling_rest(T k) {
+  static constexpr T kRest[] = {
+      T(0.0810614667953272),  T(0.0413406959554092), T(0.0276779256849983), T(0.0207906721037650),
+      T(0.0166446911898211),  T(0.0138761288230707), T(0.0118967099458917), T(0.0104112652619720),
+      T(0.00925546218271273), T(0.00833056343336287)};
+  if (k <= 9) return kRest[size_t(k)];
+  T next = k + 1;
+  return (T(1.0 / 12) - (T(1.0 / 360) - T(1.0 / 1260) / (next * next)) / (next * next)) / next;
+}
+
+// Transformed rejection (BTRS; Hörmann, 1993), for means of 10 and more and p up to 0.5.
+template <class T>
+T large_binomial(T count, T p, Generator::Data& data) {
+  T deviation = std::sqrt(count * p * (1 - p));
+  T b = T(1.15 + 2.53 * double(deviation));
+  T a = T(-0.0873 + 0.0248 * double(b) + 0.01 * double(p));
+  T c = T(double(count * p) + 0.5);
+  T v_r = T(0.92 - 4.2 / double(b));
+  T odds = p / (1 - p);
+  T alpha = T((2.83 + 5.1 / double(b)) * double(deviation));
+  T mode = std::floor((count + 1) * p);
+  for (;;) {
+    T u = T(next_uniform(data) - 0.5), v = T(next_uniform(data));
+    T us = T(0.5 - double(std::fabs(u)));
+    T k = std::floor((2 * a / us + b) * u + c);
+    if (us >= T(0.07) && v <= v_r) return k;
+    if (k < 0 || k > count) continue;
+    v = std::log(v * alpha / (a / (us * us) + b));
+    T limit = (mode + T(0.5)) * std::log((mode + 1) / (odds * (count - mode + 1))) +
+              (count + 1) * std::log((count - mode + 1) / (count - k + 1)) +
+              (k + T(0.5)) * std::log(odds * (count - k + 1) / (k + 1)) + stirling_rest(mode) +
+              stirling_rest(count - mode) - stirling_rest(k) - stirling_rest(count - k);
+    if (v <= limit) return k;
+  }
+}
+
+/// The gaps between successes are geometric; as many fit below `count` as there are successes.
+template <class T>
+T small_binomial(T count, T p, Generator::Data& data) {
+  T log_failure = std::log1p(-p), reached = 0, successes = 0;
+  for (;; successes += 1) {
+    reached += std::ceil(std::log(T(next_uniform(data))) / log_failure);
+    if (reached > count) return successes;
+  }
+}
+
+template <class T>
+T binomial(T count, T p, Generator::Data& data) {
+  if (count <= 0 || p <= 0) return 0;
+  if (p >= 1) return count;
+  if (std::isnan(p)) return p;
+  if (p > T(0.5)) return count - binomial(count, T(1 - p), data);
+  return count * p >= 10 ? large_binomial(count, p, data) : small_binomial(count, p, data);
+}
+
 // Marsaglia and Tsang, 2000. Constants and 1 / alpha are single precision where PyTorch's are.
 template <class T>
 double standard_gamma(T alpha, Generator::Data& data) {
@@ -201,6 +258,18 @@ void fill_poisson(void* data, const void* rates, DType dtype, int64_t n, Generat
     for (int64_t i = 0; i < n; ++i) {
       values[i] = element<T>(poisson(double(source[i]), generator.data()));
     }
+  });
+}
+
+void fill_binomial(void* data, const void* probabilities, DType dtype, int64_t n,
+                   Generator& generator) {
+  dispatch_floating(dtype, "binomial_cpu", [&]<class T>(CppType<T>) {
+    using Real = std::conditional_t<std::is_same_v<T, double>, double, float>;
+    const T* p = static_cast<const T*>(probabilities);
+    T* values = static_cast<T*>(data);
+    std::lock_guard lock(generator.data().mutex);
+    for (int64_t i = 0; i < n; ++i)
+      values[i] = T(binomial(Real(values[i]), Real(p[i]), generator.data()));
   });
 }
 

@@ -71,27 +71,12 @@ void check_internal_overlap(const TensorImpl& target) {
   }
 }
 
-/// Throws if writing to `target` element by element would change `other` before it is read.
-void check_overlap(const TensorImpl& target, const TensorImpl& other) {
-  if (target.storage.get() != other.storage.get() || &target == &other) return;
-  if (!target.contiguous || !other.contiguous || !target.elements || !other.elements) return;
-  bool identical = target.offset == other.offset && target.elements == other.elements &&
-                   target.strides == other.strides;
-  bool apart = target.offset + target.elements <= other.offset ||
-               other.offset + other.elements <= target.offset || target.dtype != other.dtype;
-  check(
-      identical || apart,
-      "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
-      "a single memory location. ",
-      kClone);
-}
-
 void check_overlaps(const Call& call, const Tensor& written) {
   if (call.op.info->reshapes) return;
   if (call.destination) check_internal_overlap(*written.impl());
   for (uint16_t index : call.op.info->tensor_parameters) {
     const Value& argument = call.arguments[index];
-    if (argument.is_tensor()) check_overlap(*written.impl(), *argument.tensor().impl());
+    if (argument.is_tensor()) check_overlap(written, argument.tensor(), true);
   }
 }
 
@@ -155,6 +140,22 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
 }
 
 }  // namespace
+
+void check_overlap(const Tensor& written, const Tensor& read, bool same_place_is_fine) {
+  const TensorImpl &target = *written.impl(), &other = *read.impl();
+  if (target.storage.get() != other.storage.get() || (same_place_is_fine && &target == &other))
+    return;
+  if (!target.contiguous || !other.contiguous || !target.elements || !other.elements) return;
+  bool identical = same_place_is_fine && target.offset == other.offset &&
+                   target.elements == other.elements && target.strides == other.strides;
+  bool apart = target.offset + target.elements <= other.offset ||
+               other.offset + other.elements <= target.offset || target.dtype != other.dtype;
+  check(
+      identical || apart,
+      "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
+      "a single memory location. ",
+      kClone);
+}
 
 void call(const Op& op, const Value* arguments, Results& results, const Tensor* destination) {
   const OpInfo& info = *op.info;

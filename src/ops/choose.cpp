@@ -123,6 +123,16 @@ constexpr auto find_nonzero = [](const Tensor& input) -> Tensor {
   return make_tensor({{run_count_nonzero(input.dtype(), input.data(), 1), 0}}, DType::Int64);
 };
 
+/// The first `size` rows of nonzero(), and as many of `fill` as there are too few.
+Tensor nonzero_rows(const Tensor& input, int64_t size, int64_t fill) {
+  check(size >= 0, "nonzero_static: 'size' must be an non-negative integer");
+  Tensor result = rushlight::full({{size, input.dim()}}, fill, DType::Int64);
+  Tensor rows = find_nonzero(input);
+  int64_t count = std::min(rows.size(0), size);
+  copy_elements(result.narrow(0, 0, count), rows.narrow(0, 0, count));
+  return result;
+}
+
 constexpr auto nonzero_columns = [](const Tensor& input) -> std::vector<Tensor> {
   return coordinates(input.dim() == 0 ? input.reshape(1) : input);
 };
@@ -172,6 +182,18 @@ constinit const Op op::nonzero = {
     .doc = "The indices of the elements that are not zero, in row-major order, an element a row.",
     .examples = "nonzero(randn(3, 4) > 0)",
     .forward = run(find_nonzero),
+};
+
+constinit const Op op::nonzero_static = {
+    .schema = "nonzero_static(Tensor input, *, int size, int fill_value=-1) -> Tensor",
+    .doc = "nonzero() cut or filled up with `fill_value` to `size` rows.",
+    .examples =
+        "nonzero_static(tensor([[0, 1], [2, 3]]), size=2)\n"
+        "nonzero_static(tensor([[0, 1], [2, 3]]), size=5, fill_value=7)\n"
+        "nonzero_static(tensor(1), size=2)\n"
+        "nonzero_static(zeros(0, 3), size=1)\n"
+        "randn(3, 4).nonzero_static(size=20)",
+    .forward = run<nonzero_rows>(),
 };
 
 constinit const Op op::nonzero_numpy = {

@@ -390,8 +390,7 @@ constinit const Op op::copy_ = {
 constinit const Op op::fill__Scalar = {
     .schema = "fill_.Scalar(Tensor(a!) input, Scalar value) -> Tensor(a!)",
     .doc = "Sets every element to `value`.",
-    .examples = "zeros(3, 4).fill_(2.5)",
-    .variants = "method-only",
+    .examples = "fill_(zeros(3, 4), 2.5)",
     .forward = run([](const Tensor& input, const Scalar& value) {
       fill_elements(input, value);
       return input;
@@ -405,7 +404,6 @@ constinit const Op op::fill__Tensor = {
     .schema = "fill_.Tensor(Tensor(a!) input, Tensor value) -> Tensor(a!)",
     .doc = "Sets every element to the only one of the zero-dim tensor `value`.",
     .examples = "zeros(3, 4).fill_(tensor(2.5))",
-    .variants = "method-only",
     .forward = run([](const Tensor& input, const Tensor& value) {
       fill_from(input, value);
       return input;
@@ -454,8 +452,7 @@ constinit const Op op::fill_Tensor = {
 constinit const Op op::zero_ = {
     .schema = "zero_(Tensor(a!) input) -> Tensor(a!)",
     .doc = "Sets every element to 0.",
-    .examples = "ones(3, 4).zero_()",
-    .variants = "method-only",
+    .examples = "zero_(ones(3, 4))",
     .forward = run([](const Tensor& input) {
       fill_elements(input, 0);
       return input;

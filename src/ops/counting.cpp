@@ -42,16 +42,16 @@ struct Range {
   double low, high;
 };
 
-/// The limits given, or those of the data; where they are equal, they move apart by `widen`.
-Range limits_of(const Tensor& input, double low, double high, double widen, const char* name) {
-  if (low == high && input.numel() > 0) {
-    low = input.min().item<double>();
-    high = input.max().item<double>();
-  }
-  check(std::isfinite(low) && std::isfinite(high), name, ": range of [", Scalar(low), ", ",
-        Scalar(high), "] is not finite");
-  if (low == high) low -= widen, high += widen;
-  return {low, high};
+Range range_of(const Tensor& input) {
+  return {input.min().item<double>(), input.max().item<double>()};
+}
+
+/// Limits that are equal move apart by `widen`.
+Range widened(Range range, double widen, const char* name) {
+  check(std::isfinite(range.low) && std::isfinite(range.high), name, " [", Scalar(range.low), ", ",
+        Scalar(range.high), "] is not finite");
+  if (range.low == range.high) return {range.low - widen, range.high + widen};
+  return range;
 }
 
 /// Counts between equally spaced limits; the last bin has both its ends.
@@ -60,7 +60,9 @@ Tensor even_histogram(const Tensor& input, int64_t bins, const Scalar& min, cons
         "\"histogram_cpu\" not implemented for '", info(input.dtype()).spoken, "'");
   check(bins > 0, "torch.histogram(): bins must be > 0, but got ", bins, " for dimension 0");
   check(min.real() <= max.real(), "torch.histc: max must be larger than min");
-  Range range = limits_of(input, min.real(), max.real(), 1, "torch.histc");
+  bool given = min.real() != max.real() || input.numel() == 0;
+  Range range =
+      widened(given ? Range{min.real(), max.real()} : range_of(input), 1, "torch.histc: range of");
   DType compute = input.dtype() == DType::Float64 ? DType::Float64 : DType::Float32;
   Tensor source = input.to(compute).contiguous();
   Tensor result = rushlight::zeros({bins}, compute);
@@ -153,17 +155,17 @@ constinit const Op op::histogram_bin_ct = {
                       std::optional<std::span<const Scalar>> range, const Tensor& weight,
                       bool density) {
       check(bins > 0, "torch.histogram(): bins must be > 0, but got ", bins, " for dimension 0");
-      double low = 0, high = 0;
+      Range limits = range || input.numel() == 0 ? Range{0, 1} : range_of(input);
       if (range) {
         check(range->size() == 2,
               "torch.histogramdd(): for a 1-dimensional histogram range should have 2 elements, "
               "but got ",
               range->size());
-        low = (*range)[0].real(), high = (*range)[1].real();
+        limits = {(*range)[0].real(), (*range)[1].real()};
       }
-      check(low <= high, "torch.histogramdd: min should not exceed max, but got min ", Scalar(low),
-            " max ", Scalar(high), " for dimension 0");
-      Range limits = limits_of(input, low, high, 0.5, "torch.histogramdd");
+      limits = widened(limits, 0.5, "torch.histogramdd: dimension 0's range");
+      check(limits.low <= limits.high, "torch.histogramdd: min should not exceed max, but got min ",
+            Scalar(limits.low), " max ", Scalar(limits.high), " for dimension 0");
       Tensor edges = rushlight::linspace(limits.low, limits.high, bins + 1, input.dtype());
       return histogram_between(input, edges, weight, density);
     }),

@@ -179,6 +179,7 @@ constinit const Op op::transpose_int = {
     .schema = "transpose.int(Tensor(a) input, int dim0, int dim1) -> Tensor(a)",
     .doc = "A view with two dims exchanged.",
     .examples = "transpose(randn(2, 3, 4), 0, 2)\ntranspose(randn(3, 4), -1, 0)",
+    .variants = "copy",
     .forward = run(transposed),
     .backward =
         [](Backward& b) {
@@ -190,6 +191,7 @@ constinit const Op op::t = {
     .schema = "t(Tensor(a) input) -> Tensor(a)",
     .doc = "A matrix transposed; vectors and scalars as they are.",
     .examples = "t(randn(3, 4))\nt(randn(3))",
+    .variants = "copy",
     .forward = run([](const Tensor& input) { return matrix_transposed(input).of(input); }),
     .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad().t(); }); },
 };
@@ -272,6 +274,7 @@ constinit const Op op::permute = {
     .schema = "permute(Tensor(a) input, int[] dims) -> Tensor(a)",
     .doc = "A view whose dim i is dim `dims[i]` of the input.",
     .examples = "permute(randn(2, 3, 4), (2, 0, 1))\nrandn(2, 3, 4).permute(-1, 0, 1)",
+    .variants = "copy",
     .forward = run(permuted),
     .backward =
         [](Backward& b) {
@@ -315,6 +318,7 @@ constinit const Op op::squeeze = {
     .schema = "squeeze(Tensor(a) input) -> Tensor(a)",
     .doc = "A view without the dims of size 1.",
     .examples = "squeeze(randn(1, 3, 1))",
+    .variants = "copy",
     .forward = run([](const Tensor& input) { return squeezed(input).of(input); }),
     .backward =
         [](Backward& b) {
@@ -326,6 +330,7 @@ constinit const Op op::squeeze_dim = {
     .schema = "squeeze.dim(Tensor(a) input, int dim) -> Tensor(a)",
     .doc = "A view without dim `dim` if its size is 1.",
     .examples = "squeeze(randn(1, 3, 1), 0)\nsqueeze(randn(1, 3, 1), 1)",
+    .variants = "copy",
     .forward =
         run([](const Tensor& input, int64_t dim) { return squeezed(input, Ints(dim)).of(input); }),
     .backward =
@@ -339,6 +344,7 @@ constinit const Op op::squeeze_dims = {
     .schema = "squeeze.dims(Tensor(a) input, int[] dim) -> Tensor(a)",
     .doc = "A view without those of the dims given that have size 1.",
     .examples = "squeeze(randn(1, 3, 1), (0, 1))",
+    .variants = "copy",
     .forward = run([](const Tensor& input, Ints dim) { return squeezed(input, dim).of(input); }),
     .backward =
         [](Backward& b) {
@@ -351,6 +357,7 @@ constinit const Op op::unsqueeze = {
     .schema = "unsqueeze(Tensor(a) input, int dim) -> Tensor(a)",
     .doc = "A view with a new dim of size 1 at `dim`.",
     .examples = "unsqueeze(randn(3), 0)\nunsqueeze(randn(3), -1)",
+    .variants = "copy",
     .forward =
         run([](const Tensor& input, int64_t dim) { return unsqueezed(input, dim).of(input); }),
     .backward =
@@ -479,8 +486,7 @@ constinit const Op op::resize_as_ = {
         "resize_as_(Tensor(a!) input, Tensor the_template, *, "
         "memory_format? memory_format=None) -> Tensor(a!)",
     .doc = "resize_() to the shape of another tensor.",
-    .examples = "arange(6.).resize_as_(randn(3, 2))",
-    .variants = "method-only",
+    .examples = "resize_as_(arange(6.), randn(3, 2))",
     .compose = run([](const Tensor& input, const Tensor& the_template,
                       std::optional<MemoryFormat>) { return input.resize_(the_template.shape()); }),
 };

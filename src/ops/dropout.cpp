@@ -3,7 +3,7 @@
 #include <rushlight/operators.h>
 #include <rushlight/ops.h>
 
-#include "ops/op.h"
+#include "ops/pointwise.h"
 
 #include <cmath>
 
@@ -81,6 +81,15 @@ Tensor drop_channels(const Tensor& input, double p, bool training, bool inplace,
   return drop(input.unsqueeze(0), p, training, false, true).squeeze(0);
 }
 
+/// dropout(input, p, train) and dropout_() of torch itself, of one of the kinds above.
+template <Tensor (*kind)(const Tensor&, double, bool, bool, bool), bool features>
+void drop_or_drop_in_place(Call& call) {
+  double p = call.arguments[1].as<double>();
+  bool train = call.arguments[2].as<bool>();
+  check(p >= 0 && p <= 1, "dropout probability has to be between 0 and 1, but got ", Scalar(p));
+  store(call.results, kind(call.arguments[0].tensor(), p, train, call.destination, features));
+}
+
 }  // namespace
 
 constinit const Op op::dropout = {
@@ -90,7 +99,7 @@ constinit const Op op::dropout = {
         "While training, zeroes elements with probability `p` and scales the others by "
         "1 / (1 - p).",
     .examples = "F.dropout(randn(4, 5), 0.5, False)\nF.dropout(randn(3), p=0.0)",
-    .variants = "function-only, also-nn",
+    .variants = "nn",
     .compose = run([](const Tensor& input, double p, bool training, bool inplace) {
       return drop(input, p, training, inplace, false);
     }),
@@ -140,7 +149,7 @@ constinit const Op op::alpha_dropout = {
         "Tensor",
     .doc = "Dropout that keeps the mean 0 and variance 1 of what SELU gives.",
     .examples = "F.alpha_dropout(randn(4, 5), 0.5, False)",
-    .variants = "function-only, also-nn",
+    .variants = "nn",
     .compose = run([](const Tensor& input, double p, bool training, bool inplace) {
       return drop_alpha(input, p, training, inplace, false);
     }),
@@ -152,9 +161,57 @@ constinit const Op op::feature_alpha_dropout = {
         "bool inplace=False) -> Tensor",
     .doc = "alpha_dropout of whole channels of (N, C, …).",
     .examples = "F.feature_alpha_dropout(randn(2, 3, 4), 0.5, False)",
-    .variants = "function-only, also-nn",
+    .variants = "nn",
     .compose = run([](const Tensor& input, double p, bool training, bool inplace) {
       return drop_alpha(input, p, training, inplace, true);
+    }),
+};
+
+constinit const Op op::dropout_torch = {
+    .schema = "dropout.torch(Tensor input, float p, bool train) -> Tensor",
+    .doc = "nn.functional's.",
+    .examples = "dropout(randn(4, 5), 0.5, False)\ndropout(randn(4, 5), 1.0, train=True)",
+    .variants = "torch-only, in-place",
+    .compose = drop_or_drop_in_place<drop, false>,
+};
+
+constinit const Op op::feature_dropout = {
+    .schema = "feature_dropout(Tensor input, float p, bool train) -> Tensor",
+    .doc = "While training, zeroes whole channels of (N, C, …).",
+    .examples = "feature_dropout(randn(4, 5), 0.5, False)",
+    .variants = "function-only, in-place",
+    .compose = drop_or_drop_in_place<drop, true>,
+};
+
+constinit const Op op::alpha_dropout_torch = {
+    .schema = "alpha_dropout.torch(Tensor input, float p, bool train) -> Tensor",
+    .doc = "nn.functional's.",
+    .examples = "alpha_dropout(randn(4, 5), 0.5, False)",
+    .variants = "torch-only, in-place",
+    .compose = drop_or_drop_in_place<drop_alpha, false>,
+};
+
+constinit const Op op::feature_alpha_dropout_torch = {
+    .schema = "feature_alpha_dropout.torch(Tensor input, float p, bool train) -> Tensor",
+    .doc = "nn.functional's.",
+    .examples = "feature_alpha_dropout(randn(2, 3, 4), 0.5, False)",
+    .variants = "torch-only, in-place",
+    .compose = drop_or_drop_in_place<drop_alpha, true>,
+};
+
+constinit const Op op::native_dropout = {
+    .schema = "native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)",
+    .doc = "dropout(), and which elements it kept; `train` None means True.",
+    .examples = "native_dropout(randn(4, 5), 0.5, False)\nnative_dropout(randn(4, 5), 1.0, None)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& input, double p, std::optional<bool> train) {
+      if (input.numel() == 0) return std::tuple(input, rushlight::empty_like(input));
+      if (!train.value_or(true)) {
+        return std::tuple(input.clone(), rushlight::ones_like(input, DType::Bool));
+      }
+      check_can_cast(DType::Float32, input.dtype());
+      Tensor mask = rushlight::empty_like(input, DType::Bool).bernoulli_(1 - p);
+      return std::tuple(input * mask * (p == 1 ? 0 : 1 / (1 - p)), mask);
     }),
 };
 

@@ -3,7 +3,7 @@
 #include <rushlight/operators.h>
 
 #include "ops/embedding.h"
-#include "ops/op.h"
+#include "ops/forms.h"
 
 #include <cstring>
 #include <set>
@@ -11,6 +11,8 @@
 namespace rushlight {
 
 namespace {
+
+constexpr const char* kSparse = "embedding: sparse gradients are not supported; leave sparse=False";
 
 void check_indices(const Tensor& indices) {
   check(indices.dtype() == DType::Int64 || indices.dtype() == DType::Int32,
@@ -79,6 +81,9 @@ Tensor sum_rows(const Tensor& grad, const Tensor& indices, int64_t rows, int64_t
 
 void renormalise_rows(const Tensor& weight, const Tensor& indices, double max_norm,
                       double norm_type) {
+  check(weight.dim() == 2, "Expected 2-dimensional tensor, but got ", weight.dim(),
+        "-dimensional tensor for argument #1 'self' (while checking arguments for "
+        "embedding_renorm_)");
   autograd::NoGrad guard;
   if (weight.impl()->device == DeviceType::Meta) return;
   check_indices(indices);
@@ -162,12 +167,42 @@ constinit const Op op::embedding = {
     .compose = run([](const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx,
                       std::optional<double> max_norm, double norm_type, bool scale_grad_by_freq,
                       bool sparse) {
-      check(!sparse, ErrorKind::NotImplemented,
-            "embedding: sparse gradients are not supported; leave sparse=False");
+      check(!sparse, ErrorKind::NotImplemented, kSparse);
       int64_t padding = padding_idx ? padding_row(padding_idx, weight.size(0)) : -1;
       if (max_norm) renormalise_rows(weight, input, *max_norm, norm_type);
       return rushlight::_embedding(weight, input, padding, scale_grad_by_freq);
     }),
+};
+
+constinit const Op op::embedding_torch = {
+    .schema =
+        "embedding.torch(Tensor weight, Tensor indices, int padding_idx=-1, "
+        "bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
+    .doc = "nn.functional's, with other positions.",
+    .examples =
+        "embedding(randn(4, 3), tensor([[0, 2], [1, 2]]))\n"
+        "embedding(randn(4, 3), tensor([0, 2, 0]), 2, True)",
+    .variants = "torch-only",
+    .compose = run([](const Tensor& weight, const Tensor& indices, int64_t padding_idx,
+                      bool scale_grad_by_freq, bool sparse) {
+      check(!sparse, ErrorKind::NotImplemented, kSparse);
+      return rushlight::_embedding(weight, indices, padding_idx, scale_grad_by_freq);
+    }),
+};
+
+constinit const Op op::embedding_renorm_ = {
+    .schema =
+        "embedding_renorm_(Tensor(a!) input, Tensor indices, float max_norm, float norm_type) -> "
+        "Tensor(a!)",
+    .doc = "Scales the rows named down to `max_norm`, where their norm is above it.",
+    .examples = "embedding_renorm_(randn(4, 3), tensor([0, 2]), 0.5, 2.0)",
+    .variants = "function-only",
+    .forward =
+        run([](const Tensor& input, const Tensor& indices, double max_norm, double norm_type) {
+          renormalise_rows(input, indices, max_norm, norm_type);
+          return input;
+        }),
+    .backward = not_differentiable,
 };
 
 }  // namespace rushlight

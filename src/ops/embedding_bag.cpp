@@ -134,6 +134,15 @@ Tensor places_of_largest(const Tensor& rows, const Bags& bags) {
   return places;
 }
 
+/// The row of the table from which the largest of each bag comes, for each column; 0 in empty ones.
+Tensor indices_of_largest(const Tensor& weight, const Bags& bags) {
+  if (bags.indices.numel() == 0)
+    return rushlight::zeros({bags.count, weight.size(1)}, DType::Int64);
+  Tensor places = places_of_largest(weight.detach().index_select(0, bags.indices), bags);
+  Tensor indices = bags.indices.to(DType::Int64).index_select(0, places.clamp_min(0).reshape(-1));
+  return rushlight::where(places < 0, 0, indices.reshape(places.shape()));
+}
+
 Tensor largest(const Tensor& rows, const Bags& bags) {
   if (rows.size(0) == 0) return rows.new_zeros(Ints({bags.count, rows.size(1)}));
   Tensor places = places_of_largest(rows, bags);
@@ -189,6 +198,40 @@ constinit const Op op::embedding_bag = {
       if (mode == "sum") return sums;
       return sums / count_of(bags, sums.dtype()).clamp_min(1);
     }),
+};
+
+constinit const Op op::embedding_bag_torch = {
+    .schema =
+        "embedding_bag.torch(Tensor weight, Tensor indices, Tensor offsets, "
+        "bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
+        "Tensor? per_sample_weights=None, bool include_last_offset=False, "
+        "int? padding_idx=None) -> (Tensor, Tensor, Tensor, Tensor)",
+    .doc =
+        "nn.functional's, with other positions and the mode 0 (sum), 1 (mean) or 2 (max); then, "
+        "where the mode asks for them, the bag of each index, how many each bag keeps, and where "
+        "its maxima are.",
+    .examples =
+        "embedding_bag(randn(4, 3), tensor([0, 2, 1, 1, 3]), tensor([0, 2, 2]), False, 1)\n"
+        "embedding_bag(randn(4, 3), tensor([0, 2, 1, 1, 3]), tensor([0, 2]), mode=2)",
+    .variants = "torch-only",
+    .compose =
+        run([](const Tensor& weight, const Tensor& indices, const Tensor& offsets,
+               bool scale_grad_by_freq, int64_t mode, bool sparse, const Tensor& sample_weights,
+               bool include_last_offset, std::optional<int64_t> padding_idx) {
+          check(mode >= 0 && mode < 3, "`mode` must be sum, mean, or max.");
+          constexpr const char* kModes[] = {"sum", "mean", "max"};
+          Tensor output = rushlight::embedding_bag(
+              indices, weight, offsets, {}, 2, scale_grad_by_freq, kModes[mode], sparse,
+              sample_weights, include_last_offset, padding_idx);
+          int64_t padding = padding_row(padding_idx, weight.size(0));
+          Bags bags = bags_of(indices, offsets, include_last_offset, padding);
+          bool plain = mode == 0 && padding < 0;
+          Tensor none = rushlight::zeros({bags.count}, DType::Int64);
+          Tensor sizes = mode == 0 ? none : count_of(bags, DType::Int64).squeeze(1);
+          Tensor places = mode == 2 ? indices_of_largest(weight, bags) : sizes.clone();
+          return std::tuple(output, plain ? rushlight::zeros({0}, DType::Int64) : bags.numbers,
+                            sizes, places);
+        }),
 };
 
 }  // namespace rushlight

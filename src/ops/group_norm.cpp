@@ -37,6 +37,18 @@ void check_group_norm(const Tensor& input, int64_t groups, const Tensor& weight,
   check_parameter_dtypes(input, {weight, bias});
 }
 
+/// The output, and the mean and scale of each group.
+std::tuple<Tensor, Tensor, Tensor> group_norm_with_moments(const Tensor& input,
+                                                           const Tensor& weight, const Tensor& bias,
+                                                           int64_t groups, double eps) {
+  Tensor wide = grouped(widened(input), groups);
+  Moments of = moments(wide, kWithinGroup, eps);
+  Tensor unit = ((wide - of.mean) * of.scale).reshape(input.shape());
+  Tensor output = times(unit, by_channel(weight, input.dim()));
+  if (bias.defined()) output = output + by_channel(bias, input.dim());
+  return {output.to(input.dtype()), of.mean, of.scale};
+}
+
 /// What is left of a batch in which each channel of each sample is one channel.
 Tensor instance_norm_of(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                         const Tensor& weight, const Tensor& bias, bool use_input_stats,
@@ -85,15 +97,9 @@ constinit const Op op::_group_norm = {
     .doc = "Each group of channels made to have mean 0 and variance 1, then scaled and shifted.",
     .examples = "",
     .variants = "private",
-    .forward = run([](const Tensor& input, const Tensor& weight, const Tensor& bias, int64_t groups,
-                      double eps) {
-      Tensor wide = grouped(widened(input), groups);
-      Moments of = moments(wide, kWithinGroup, eps);
-      Tensor unit = ((wide - of.mean) * of.scale).reshape(input.shape());
-      Tensor output = times(unit, by_channel(weight, input.dim()));
-      if (bias.defined()) output = output + by_channel(bias, input.dim());
-      return std::tuple(output.to(input.dtype()), of.mean, of.scale);
-    }),
+    .forward =
+        run([](const Tensor& input, const Tensor& weight, const Tensor& bias, int64_t groups,
+               double eps) { return group_norm_with_moments(input, weight, bias, groups, eps); }),
     .save = "input, weight, mean, scale",
     .backward =
         [](Backward& b) {
@@ -140,6 +146,27 @@ constinit const Op op::group_norm = {
     }),
 };
 
+constinit const Op op::native_group_norm = {
+    .schema =
+        "native_group_norm(Tensor input, Tensor? weight, Tensor? bias, int N, int C, int HxW, "
+        "int group, float eps) -> (Tensor, Tensor, Tensor)",
+    .doc =
+        "group_norm() of `N` samples of `C` channels of `HxW` elements, with the means and the "
+        "factors 1 / sqrt(variance + eps) of each sample's groups.",
+    .examples = "native_group_norm(randn(2, 4, 3), randn(4), randn(4), 2, 4, 3, 2, 1e-5)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& input, const Tensor& weight, const Tensor& bias, int64_t n,
+                      int64_t c, int64_t inner, int64_t groups, double eps) {
+      check_group_norm(input, groups, weight, bias);
+      check(input.numel() == n * c * inner,
+            "Expected X.numel() == N * C * HxW to be true, but got false.");
+      // Not by _group_norm(), for the means and factors are differentiable as well.
+      auto [output, mean, scale] = group_norm_with_moments(input, weight, bias, groups, eps);
+      DType dtype = (weight.defined() ? weight : input).dtype();
+      return std::tuple(output, mean.squeeze(2).to(dtype), scale.squeeze(2).to(dtype));
+    }),
+};
+
 constinit const Op op::instance_norm = {
     .schema =
         "instance_norm(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, "
@@ -169,6 +196,23 @@ constinit const Op op::instance_norm = {
             to_string(input.shape()));
       return instance_norm_of(input, running_mean, running_var, weight, bias, use_input_stats,
                               momentum, eps);
+    }),
+};
+
+constinit const Op op::instance_norm_torch = {
+    .schema =
+        "instance_norm.torch(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, "
+        "Tensor? running_var, bool use_input_stats, float momentum, float eps, "
+        "bool cudnn_enabled) -> Tensor",
+    .doc = "nn.functional's, with other positions.",
+    .examples =
+        "instance_norm(randn(2, 3, 4), randn(3), randn(3), None, None, True, 0.1, 1e-5, False)",
+    .variants = "torch-only",
+    .compose = run([](const Tensor& input, const Tensor& weight, const Tensor& bias,
+                      const Tensor& running_mean, const Tensor& running_var, bool use_input_stats,
+                      double momentum, double eps, bool) {
+      return rushlight::instance_norm(input, running_mean, running_var, weight, bias,
+                                      use_input_stats, momentum, eps);
     }),
 };
 

@@ -87,6 +87,12 @@ void parse_variants(const Op& op, OpInfo& info) {
       info.in_place = true;
     else if (variant == "function-only")
       info.is_method = false;
+    else if (variant == "torch-only")
+      info.is_method = false;
+    else if (variant == "copies")
+      info.is_method = false, info.copies_view = true;
+    else if (variant == "copy")
+      continue;  // read by opgen
     else if (variant == "method-only")
       info.is_function = false;
     else if (variant == "nn")

@@ -25,6 +25,11 @@ LossReduction loss_reduction(std::optional<bool> size_average, std::optional<boo
   return LossReduction::None;
 }
 
+std::string_view reduction_name(int64_t number) {
+  if (number == int64_t(LossReduction::Mean)) return "mean";
+  return number == int64_t(LossReduction::Sum) ? "sum" : "none";
+}
+
 Tensor reduce_loss(const Tensor& losses, LossReduction reduction) {
   if (reduction == LossReduction::None) return losses;
   return reduction == LossReduction::Mean ? losses.mean() : losses.sum();

@@ -12,6 +12,9 @@ enum class LossReduction : int64_t { None, Mean, Sum };
 LossReduction loss_reduction(std::optional<bool> size_average, std::optional<bool> reduce,
                              std::string_view reduction);
 
+/// The name of a reduction given by its number; PyTorch takes any other for 'none'.
+std::string_view reduction_name(int64_t number);
+
 /// The losses themselves, their mean or their sum: differentiable.
 Tensor reduce_loss(const Tensor& losses, LossReduction reduction);
 
@@ -20,6 +23,10 @@ Tensor loss_gradient(const Tensor& grad, LossReduction reduction, int64_t count)
 
 /// "torch.Size([2, 3])".
 std::string size_text(const Tensor& tensor);
+
+/// max(0, -target * (input1 - input2) + margin), reduced; the three broadcast.
+Tensor margin_ranking(const Tensor& input1, const Tensor& input2, const Tensor& target,
+                      double margin, LossReduction reduction);
 
 /// Throws PyTorch's error if `argument` requires grad and operations are recorded.
 void refuse_grad(const Tensor& argument, const char* name, const char* function);

@@ -7,28 +7,32 @@
 
 namespace rushlight {
 
+Tensor margin_ranking(const Tensor& input1, const Tensor& input2, const Tensor& target,
+                      double margin, LossReduction reduction) {
+  return reduce_loss((-target * (input1 - input2) + margin).clamp_min(0), reduction);
+}
+
 namespace {
 
 using OptionalBool = std::optional<bool>;
 
-Tensor margin_ranking(const Tensor& input, const Tensor& input2, const Tensor& target,
-                      double margin, OptionalBool size_average, OptionalBool reduce,
-                      std::string_view reduction) {
+Tensor margin_ranking_of_one_dim(const Tensor& input, const Tensor& input2, const Tensor& target,
+                                 double margin, OptionalBool size_average, OptionalBool reduce,
+                                 std::string_view reduction) {
   check(
       target.dim() == input.dim() && target.dim() == input2.dim(),
       "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: ",
       size_text(input), ", input2: ", size_text(input2), ", target: ", size_text(target), " ");
-  Tensor losses = (-target * (input - input2) + margin).clamp_min(0);
-  return reduce_loss(losses, loss_reduction(size_average, reduce, reduction));
+  return margin_ranking(input, input2, target, margin,
+                        loss_reduction(size_average, reduce, reduction));
 }
 
 Tensor hinge_embedding(const Tensor& input, const Tensor& target, double margin,
                        OptionalBool size_average, OptionalBool reduce, std::string_view reduction) {
-  Tensor apart = where(target == 1, zeros_like(input), (margin - input).clamp_min(0));
-  Tensor together = where(target == -1, zeros_like(input), input);
   // Integers stay integers, as in PyTorch, and so have no mean.
-  Tensor losses = (apart + together).to(promote(input.dtype(), target.dtype()));
-  return reduce_loss(losses, loss_reduction(size_average, reduce, reduction));
+  Tensor distance = (full_like(input, margin) - input).clamp_min(0), none = zeros_like(input);
+  Tensor apart = where(target == 1, none, distance), together = where(target == -1, none, input);
+  return reduce_loss(apart + together, loss_reduction(size_average, reduce, reduction));
 }
 
 Tensor cosine_embedding(const Tensor& input, const Tensor& input2, const Tensor& target,
@@ -88,7 +92,7 @@ constinit const Op op::margin_ranking_loss = {
     .doc = "max(0, -target * (input1 - input2) + margin): how much the wrong score leads.",
     .examples = "F.margin_ranking_loss(randn(4), randn(4), randn(4).sign(), margin=0.5)",
     .variants = "nn",
-    .compose = run<margin_ranking>(),
+    .compose = run<margin_ranking_of_one_dim>(),
 };
 
 constinit const Op op::hinge_embedding_loss = {

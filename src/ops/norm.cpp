@@ -4,6 +4,7 @@
 
 #include "ops/reduce.h"
 
+#include <atomic>
 #include <cmath>
 
 namespace rushlight {
@@ -100,8 +101,8 @@ Tensor matrix_norm(const Tensor& given, double ord, Ints dim, bool keepdim,
   return keepdim ? norm : norm.squeeze(Ints(both));
 }
 
-Tensor frobenius_norm(const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
-                      std::optional<DType> dtype) {
+Tensor named_matrix_norm(const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
+                         std::optional<DType> dtype) {
   check(ord != "nuc", ErrorKind::NotImplemented,
         "linalg.matrix_norm: the nuclear norm needs singular values, which are not there yet");
   check(ord == "fro", "linalg.matrix_norm: Order ", ord, " not supported.");
@@ -127,6 +128,34 @@ std::string_view name_of_text_norm(std::string_view p) {
         "norm(): the nuclear norm ('nuc') is not supported; sum the singular values instead");
   check(p == "fro", "linalg.matrix_norm: Order ", p, " not supported.");
   return p;
+}
+
+/// The 2-norm of each slice along `dim`, in a shape that broadcasts with the input.
+Tensor norm_except(const Tensor& v, const Scalar& pow, int64_t dim) {
+  if (dim == -1) return v.norm(pow);
+  if (dim != 0 && dim != v.dim() - 1)
+    return norm_except(v.transpose(0, dim), pow, 0).transpose(0, dim);
+  Dims shape(size_t(v.dim()), 1);
+  shape[size_t(dim)] = v.size(dim);
+  bool rows = dim == 0;
+  Tensor matrix = v.contiguous().view(rows ? Ints{v.size(0), -1} : Ints{-1, v.size(dim)});
+  return matrix.norm(pow, Ints(int64_t(rows))).view(shape);
+}
+
+Tensor old_frobenius_norm(const Tensor& input, Ints dim, bool keepdim) {
+  static std::atomic<bool> warned = false;
+  if (!warned.exchange(true)) {
+    warn(
+        "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be "
+        "removed in a future PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` "
+        "instead");
+  }
+  check(is_floating(input.dtype()),
+        "norm(): input dtype should be either floating point or complex. Got ",
+        info(input.dtype()).spoken, " instead.");
+  check(dim.size() <= 2, "Expected at most 2 dimensions, but got ", dim.size(),
+        " dimensions instead.");
+  return input.norm(2, dim, keepdim);
 }
 
 }  // namespace
@@ -180,6 +209,27 @@ constinit const Op op::norm_Scalar = {
                       bool keepdim, std::optional<DType> dtype) {
       return rushlight::linalg_vector_norm(input, p.value_or(2), dim, keepdim, dtype);
     }),
+};
+
+constinit const Op op::norm_except_dim = {
+    .schema = "norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor",
+    .doc = "The norm of order `pow` of each slice along `dim`, of sizes 1 but there; -1: of all.",
+    .examples =
+        "norm_except_dim(randn(2, 3, 4))\n"
+        "norm_except_dim(randn(2, 3, 4), 1, 1)\n"
+        "norm_except_dim(randn(2, 3, 4), 2, 2)\n"
+        "norm_except_dim(randn(2, 3, 4), dim=-1)",
+    .variants = "function-only",
+    .compose =
+        run([](const Tensor& v, int64_t pow, int64_t dim) { return norm_except(v, pow, dim); }),
+};
+
+constinit const Op op::frobenius_norm = {
+    .schema = "frobenius_norm(Tensor input, int[1] dim, bool keepdim=False) -> Tensor",
+    .doc = "The 2-norm over at most two dims; linalg.vector_norm() is to be preferred.",
+    .examples = "frobenius_norm(randn(3, 4), 1)\nfrobenius_norm(randn(3, 4), (0, 1), True)",
+    .variants = "function-only",
+    .compose = run<old_frobenius_norm>(),
 };
 
 constinit const Op op::dist = {
@@ -287,9 +337,10 @@ constinit const Op op::linalg_matrix_norm_str_ord = {
     .doc = "Frobenius' norm: the square root of the sum of squares.",
     .examples = "linalg.matrix_norm(randn(2, 3, 4))",
     .variants = "function-only",
-    .compose = run(
-        [](const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
-           std::optional<DType> dtype) { return frobenius_norm(input, ord, dim, keepdim, dtype); }),
+    .compose = run([](const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
+                      std::optional<DType> dtype) {
+      return named_matrix_norm(input, ord, dim, keepdim, dtype);
+    }),
 };
 
 constinit const Op op::linalg_norm = {
@@ -333,7 +384,7 @@ constinit const Op op::linalg_norm_ord_str = {
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got ",
             input.dim(), "D.");
       static constexpr int64_t kBoth[] = {0, 1};
-      return frobenius_norm(input, ord, dim.value_or(Ints(kBoth)), keepdim, dtype);
+      return named_matrix_norm(input, ord, dim.value_or(Ints(kBoth)), keepdim, dtype);
     }),
 };
 

@@ -50,6 +50,12 @@ void check_layer_norm(const Tensor& input, Ints shape, const Tensor& weight, con
         "\"LayerNormKernelImpl\" not implemented for '", info(input.dtype()).spoken, "'");
 }
 
+/// The dtype of means that are results: that of the parameters, if there are any.
+DType parameter_dtype(const Tensor& input, const Tensor& weight, const Tensor& bias) {
+  const Tensor& first = weight.defined() ? weight : bias;
+  return (first.defined() ? first : input).dtype();
+}
+
 /// As Python writes a float: "-1.0".
 std::string real_text(double value) {
   std::string text = to_string(Scalar(value));
@@ -123,6 +129,25 @@ constinit const Op op::layer_norm = {
         }),
 };
 
+constinit const Op op::native_layer_norm = {
+    .schema =
+        "native_layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, "
+        "float eps) -> (Tensor, Tensor, Tensor)",
+    .doc = "layer_norm(), with the means and the factors 1 / sqrt(variance + eps).",
+    .examples =
+        "native_layer_norm(randn(3, 4), (4,), None, None, 1e-5)\n"
+        "native_layer_norm(randn(2, 3, 4), (3, 4), randn(3, 4), randn(3, 4), 0.1)",
+    .variants = "function-only",
+    .compose = run(
+        [](const Tensor& input, Ints shape, const Tensor& weight, const Tensor& bias, double eps) {
+          check_layer_norm(input, shape, weight, bias);
+          check_parameter_dtypes(input, {weight, bias});
+          auto [output, mean, scale] = rushlight::_layer_norm(input, shape, weight, bias, eps);
+          DType dtype = parameter_dtype(input, weight, bias);
+          return std::tuple(output, mean.detach().to(dtype), scale.detach().to(dtype));
+        }),
+};
+
 constinit const Op op::_batch_norm = {
     .schema =
         "_batch_norm(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, "
@@ -153,9 +178,12 @@ constinit const Op op::_batch_norm = {
     .node = "NativeBatchNormBackward0",
 };
 
-Tensor batch_norm_of(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
-                     const Tensor& weight, const Tensor& bias, bool training, double momentum,
-                     double eps) {
+namespace {
+
+/// batch_norm, and while training the mean and scale of each channel.
+std::tuple<Tensor, Tensor, Tensor> batch_norm_with_moments(
+    const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+    const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps) {
   check(input.dim() >= 2, "batch_norm: expected at least 2 dims, got ", to_string(input.shape()));
   int64_t channels = input.size(1);
   check_channels(running_mean, channels, "running_mean");
@@ -172,7 +200,7 @@ Tensor batch_norm_of(const Tensor& input, const Tensor& running_mean, const Tens
           "Expected more than 1 value per channel when training, got input size torch.Size(",
           to_string(input.shape()), ")");
     if (input.numel() > 0) update_running(input, running_mean, running_var, momentum);
-    return std::get<0>(rushlight::_batch_norm(input, weight, bias, eps));
+    return _batch_norm(input, weight, bias, eps);
   }
   check(running_mean.defined() && running_var.defined(),
         "Expected running_mean and running_var to be defined when training=False");
@@ -180,7 +208,16 @@ Tensor batch_norm_of(const Tensor& input, const Tensor& running_mean, const Tens
   Tensor output = (widened(input) - by_channel(running_mean, input.dim())) *
                   by_channel(times(scale, weight), input.dim());
   if (bias.defined()) output = output + by_channel(bias, input.dim());
-  return output.to(input.dtype());
+  return {output.to(input.dtype()), Tensor(), Tensor()};
+}
+
+}  // namespace
+
+Tensor batch_norm_of(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                     double eps) {
+  return std::get<0>(batch_norm_with_moments(input, running_mean, running_var, weight, bias,
+                                             training, momentum, eps));
 }
 
 constinit const Op op::batch_norm = {
@@ -205,6 +242,44 @@ constinit const Op op::batch_norm = {
       check(eps >= 0, ErrorKind::Value, "batch_norm eps must be non-negative, but got ",
             real_text(eps));
       return batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps);
+    }),
+};
+
+constinit const Op op::batch_norm_torch = {
+    .schema =
+        "batch_norm.torch(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, "
+        "Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> "
+        "Tensor",
+    .doc = "nn.functional's, with other positions.",
+    .examples =
+        "batch_norm(randn(5, 3, 2), randn(3), randn(3), None, None, True, 0.1, 1e-5, False)",
+    .variants = "torch-only",
+    .compose = run([](const Tensor& input, const Tensor& weight, const Tensor& bias,
+                      const Tensor& running_mean, const Tensor& running_var, bool training,
+                      double momentum, double eps, bool) {
+      return batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps);
+    }),
+};
+
+constinit const Op op::native_batch_norm = {
+    .schema =
+        "native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, "
+        "Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, "
+        "Tensor)",
+    .doc = "batch_norm(), while training with the means and the factors 1 / sqrt(variance + eps).",
+    .examples =
+        "native_batch_norm(randn(5, 3, 2), None, None, None, None, True, 0.1, 1e-5)",
+    .variants = "function-only",
+    .compose = run([](const Tensor& input, const Tensor& weight, const Tensor& bias,
+                      const Tensor& running_mean, const Tensor& running_var, bool training,
+                      double momentum, double eps) {
+      auto [output, mean, scale] = batch_norm_with_moments(input, running_mean, running_var, weight,
+                                                           bias, training, momentum, eps);
+      DType dtype = parameter_dtype(input, weight, bias);
+      auto by_itself = [&](const Tensor& moment) {
+        return moment.defined() ? moment.detach().reshape(-1).to(dtype) : output.new_empty(0);
+      };
+      return std::tuple(output, by_itself(mean), by_itself(scale));
     }),
 };
 

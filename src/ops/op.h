@@ -56,9 +56,10 @@ struct OpInfo {
   bool differentiable = false;
   bool in_place = false;  ///< has the derived form `name_`
   bool is_function = true, is_method = true, is_nn = false, is_private = false;
-  bool multi_view = false;  ///< returns several views (split, unbind)
-  bool varargs = false;     ///< Python may pass the list of tensors as arguments of their own
-  bool reshapes = false;    ///< changes the shape of the tensor that it is given, not its bytes
+  bool multi_view = false;   ///< returns several views (split, unbind)
+  bool varargs = false;      ///< Python may pass the list of tensors as arguments of their own
+  bool copies_view = false;  ///< a copy of what a view shows
+  bool reshapes = false;     ///< changes the shape of the tensor that it is given, not its bytes
 };
 
 struct Op {
@@ -69,6 +70,8 @@ struct Op {
   /// Besides function and method: "in-place", "also-nn" (lives in nn.functional too); or
   /// "function-only", "method-only", "nn", "private". "reshapes" for t_() and its kin,
   /// "varargs" where Python writes `einsum(equation, a, b)` for `einsum(equation, [a, b])`.
+  /// "copy" derives `name_copy` (whose own variant is "copies") from a view. "torch-only" is a
+  /// function of Python's torch whose name in C++ is taken by its twin of nn.functional.
   const char* variants = "";
   /// Computes the results from plain data; exactly one of `forward` and `compose` is given.
   Forward forward = nullptr;
@@ -93,6 +96,10 @@ std::span<const Op* const> all_ops();
 void prepare_ops();
 /// Replaces the elements of `target` by those of `source`, of the same shape: no autograd.
 void copy_elements(const Tensor& target, const Tensor& source);
+
+/// Throws if writing to `written` changes `read`, unless they are one and the same place and that is
+/// fine, as it is element by element. Knows contiguous tensors only, as PyTorch does.
+void check_overlap(const Tensor& written, const Tensor& read, bool same_place_is_fine);
 
 /// The one way in, from C++ and Python alike: runs forward, records the node, marks views and
 /// writes.

@@ -4,6 +4,7 @@
 
 #include "cpu/random.h"
 #include "ops/copy.h"
+#include "ops/forms.h"
 #include "ops/pointwise.h"
 
 #include <cmath>
@@ -427,6 +428,33 @@ constinit const Op op::poisson = {
       });
     }),
     .backward = no_gradient,
+};
+
+constinit const Op op::binomial = {
+    .schema = "binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor",
+    .doc = "How many of `count` trials succeed, each with probability `prob`; they broadcast.",
+    .examples =
+        "binomial(full((3, 4), 10.), rand(4))\nbinomial(rand(3, 4).mul(100).round(), rand(3, 1))",
+    .variants = "function-only",
+    .forward = run([](const Tensor& count, const Tensor& prob, Generator* generator) {
+      check(is_floating(count.dtype()), ErrorKind::Value,
+            "binomial only supports floating-point dtypes for count, got: ",
+            info(count.dtype()).spoken);
+      check(is_floating(prob.dtype()), ErrorKind::Value,
+            "binomial only supports floating-point dtypes for prob, got: ",
+            info(prob.dtype()).spoken);
+      check(prob.dtype() == count.dtype(), "Found dtype ", info(prob.dtype()).spoken,
+            " but expected ", info(count.dtype()).spoken);
+      Dims shape = broadcast_shapes(count.shape(), prob.shape());
+      Tensor result = make_tensor(shape, count.dtype(), count.device());
+      copy_elements(result, count.expand(shape));
+      Tensor probabilities = prob.expand(shape).contiguous();
+      return fill_randomly(result, generator, [&](Destination d) {
+        cpu::fill_binomial(d.data, probabilities.data(), d.dtype, d.n, d.generator);
+      });
+    }),
+    .backward = not_differentiable,
+    .node = "NotImplemented",
 };
 
 constinit const Op op::multinomial = {

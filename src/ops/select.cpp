@@ -124,6 +124,7 @@ constinit const Op op::select_int = {
     .schema = "select.int(Tensor(a) input, int dim, int index) -> Tensor(a)",
     .doc = "A view of one index of a dim, without that dim: `x[index]` for dim 0.",
     .examples = "select(randn(3, 4), 0, 1)\nselect(randn(3, 4), 1, -1)",
+    .variants = "copy",
     .forward = run(select_one),
     .backward =
         [](Backward& b) {
@@ -156,6 +157,18 @@ constinit const Op op::slice_Tensor = {
             return sliced(Geometry(shape), dim, range, step).place(b.grad(), shape);
           });
         },
+};
+
+constinit const Op op::slice_copy_Tensor = {
+    .schema =
+        "slice_copy.Tensor(Tensor input, int dim=0, int? start=None, int? end=None, int step=1) -> "
+        "Tensor",
+    .doc = "What `x[start:end:step]` shows in a dim, in memory of its own.",
+    .examples = "slice_copy(randn(5, 4))\nslice_copy(randn(5, 4), -1, -3, None, 2)",
+    .variants = "copies",
+    .forward = copy_of_view<op::slice_Tensor>,
+    .backward = backward_of<op::slice_Tensor>,
+    .node = "SliceBackward0_copy",
 };
 
 constinit const Op op::narrow_Tensor = {
@@ -194,23 +207,9 @@ constinit const Op op::diagonal = {
         "diagonal(randn(3, 4))\n"
         "diagonal(randn(3, 4), -1)\n"
         "diagonal(randn(2, 3, 4), 1, dim1=-1, dim2=0)",
+    .variants = "copy",
     .forward = run(take_diagonal),
     .backward = diagonal_backward,
-};
-
-constinit const Op op::_diagonal_copy = {
-    .schema = "_diagonal_copy(Tensor input, int offset, int dim1, int dim2) -> Tensor",
-    .doc = "diagonal(), copied.",
-    .examples = "",
-    .variants = "private",
-    .forward = run([](const Tensor& input, int64_t offset, int64_t dim1, int64_t dim2) {
-      Tensor view = take_diagonal(input, offset, dim1, dim2);
-      Tensor result = make_tensor(view.shape(), input.dtype(), input.device());
-      copy_elements(result, view);
-      return result;
-    }),
-    .backward = diagonal_backward,
-    .node = "DiagonalBackward0_copy",
 };
 
 constinit const Op op::diag = {
@@ -224,7 +223,7 @@ constinit const Op op::diag = {
       check(input.dim() == 1 || input.dim() == 2, "diag(): Supports 1D or 2D tensors. Got ",
             input.dim(), "D");
       return input.dim() == 1 ? input.diag_embed(diagonal)
-                              : rushlight::_diagonal_copy(input, diagonal, 0, 1);
+                              : rushlight::diagonal_copy(input, diagonal, 0, 1);
     }),
 };
 
@@ -251,7 +250,7 @@ constinit const Op op::unfold = {
     .examples =
         "randn(7).unfold(0, 3, 2)\n"
         "randn(3, 5).unfold(1, 2, 1)",
-    .variants = "method-only",
+    .variants = "method-only, copy",
     .forward = run([](const Tensor& input, int64_t dimension, int64_t size, int64_t step) {
       return windows(Geometry(input), dimension, size, step).of(input);
     }),

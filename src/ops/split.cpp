@@ -61,6 +61,24 @@ void split_backward(Backward& b) {
   b.wrt("input", [&] { return rushlight::cat(all_gradients(b), b.integer("dim")); });
 }
 
+/// Parts of which a change counts as one of no other tensor.
+std::vector<Tensor> with_own_versions(std::vector<Tensor> parts) {
+  for (Tensor& part : parts) part.impl()->own_version = Ref<OwnVersion>::adopt(new OwnVersion());
+  return parts;
+}
+
+using SplitEvenly = std::vector<Tensor> (Tensor::*)(int64_t split_size, int64_t dim) const;
+
+/// At most `chunks` parts of equal length, by a method for parts of a length and one for lengths.
+template <auto split, auto split_with_sizes>
+std::vector<Tensor> chunked(const Tensor& input, int64_t chunks, int64_t dim) {
+  check(input.dim() > 0, "chunk expects at least a 1-dimensional tensor");
+  check(chunks > 0, "chunk expects `chunks` to be greater than 0, got: ", chunks);
+  int64_t size = input.size(dim);
+  if (size == 0) return (input.*split_with_sizes)(Dims(size_t(chunks), 0), dim);
+  return (input.*split)((size + chunks - 1) / chunks, dim);
+}
+
 int64_t splittable_dim(const Tensor& input, int64_t dim) {
   check(input.dim() > 0,
         "tensor_split expected at least a 1-dimensional tensor, but got a tensor "
@@ -117,6 +135,7 @@ constinit const Op op::unbind_int = {
     .examples =
         "unbind(randn(3, 4))\n"
         "unbind(randn(3, 4), -1)",
+    .variants = "copy",
     .forward = run([](const Tensor& input, int64_t dim) {
       check(input.dim() > 0, ErrorKind::Index, "Dimension specified as ", dim,
             " but tensor has no dimensions");
@@ -138,6 +157,7 @@ constinit const Op op::split_Tensor = {
     .examples =
         "split(randn(5, 4), 2)\n"
         "split(randn(5, 4), 3, dim=1)",
+    .variants = "copy",
     .forward = run(split_evenly),
     .backward = split_backward,
 };
@@ -157,6 +177,7 @@ constinit const Op op::split_with_sizes = {
     .examples =
         "split_with_sizes(randn(5, 4), [2, 3])\n"
         "randn(5, 4).split_with_sizes((1, 3), -1)",
+    .variants = "copy",
     .forward = run(split_to),
     .backward = split_backward,
 };
@@ -167,13 +188,36 @@ constinit const Op op::chunk = {
     .examples =
         "chunk(randn(5, 4), 2)\n"
         "chunk(randn(5, 4), 3, dim=1)",
-    .compose = run([](const Tensor& input, int64_t chunks, int64_t dim) {
-      check(input.dim() > 0, "chunk expects at least a 1-dimensional tensor");
-      check(chunks > 0, "chunk expects `chunks` to be greater than 0, got: ", chunks);
-      int64_t size = input.size(dim);
-      if (size == 0) return input.split_with_sizes(Dims(size_t(chunks), 0), dim);
-      return input.split((size + chunks - 1) / chunks, dim);
+    .compose = run<chunked<static_cast<SplitEvenly>(&Tensor::split), &Tensor::split_with_sizes>>(),
+};
+
+constinit const Op op::unsafe_split_Tensor = {
+    .schema = "unsafe_split.Tensor(Tensor input, int split_size, int dim=0) -> Tensor[]",
+    .doc = "split() whose parts may be changed in place, at your own risk: they share bytes.",
+    .examples = "unsafe_split(randn(5, 4), 2)\nunsafe_split(randn(5, 4), 3, dim=-1)",
+    .forward = run([](const Tensor& input, int64_t split_size, int64_t dim) {
+      return with_own_versions(split_evenly(input, split_size, dim));
     }),
+    .backward = split_backward,
+};
+
+constinit const Op op::unsafe_split_with_sizes = {
+    .schema = "unsafe_split_with_sizes(Tensor input, int[] split_sizes, int dim=0) -> Tensor[]",
+    .doc =
+        "split_with_sizes() whose parts may be changed in place, at your own risk: they share "
+        "bytes.",
+    .examples = "unsafe_split_with_sizes(randn(5, 4), [2, 3])",
+    .forward = run([](const Tensor& input, Ints split_sizes, int64_t dim) {
+      return with_own_versions(split_to(input, split_sizes, dim));
+    }),
+    .backward = split_backward,
+};
+
+constinit const Op op::unsafe_chunk = {
+    .schema = "unsafe_chunk(Tensor input, int chunks, int dim=0) -> Tensor[]",
+    .doc = "chunk() whose parts may be changed in place, at your own risk: they share bytes.",
+    .examples = "unsafe_chunk(randn(5, 4), 2)\nunsafe_chunk(randn(0, 4), 2)",
+    .compose = run<chunked<&Tensor::unsafe_split, &Tensor::unsafe_split_with_sizes>>(),
 };
 
 constinit const Op op::tensor_split_tensor_indices_or_sections = {

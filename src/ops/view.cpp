@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "ops/forms.h"
 #include "ops/pointwise.h"
 
 namespace rushlight {
@@ -54,8 +55,9 @@ int64_t last_place(std::span<const int64_t> shape, std::span<const int64_t> stri
   return last;
 }
 
-constexpr auto as_strided_checked = [](const Tensor& input, Ints size, Ints stride,
-                                       std::optional<int64_t> offset) -> Tensor {
+/// as_strided() after its checks by `make`, which is given the layout of the input as well.
+template <auto make>
+Tensor strided(const Tensor& input, Ints size, Ints stride, std::optional<int64_t> offset) {
   check(size.size() == stride.size(), "mismatch in length of strides and shape");
   int64_t start = offset.value_or(input.storage_offset());
   for (size_t i = 0; i < size.size(); ++i) {
@@ -74,9 +76,8 @@ constexpr auto as_strided_checked = [](const Tensor& input, Ints size, Ints stri
         to_string(size), ", strides ", to_string(stride), ", storage offset ", start,
         ", and itemsize ", item, " requiring a storage size of ", (last + 1) * item,
         " are out of bounds for storage of size ", input.impl()->storage->bytes());
-  return rushlight::_as_strided(input, size, stride, start, input.strides(),
-                                input.storage_offset());
-};
+  return make(input, size, stride, start, input.strides(), input.storage_offset());
+}
 
 /// Adds every element of `grad`, of `geometry`, to its place in a buffer that begins at `first`.
 template <class T>
@@ -119,6 +120,19 @@ constexpr auto as_strided_backward = [](const Tensor& grad, Ints input_size, Int
   return result;
 };
 
+void strided_backward(Backward& b) {
+  b.wrt("input", [&] {
+    Ints size = b.ints("size"), stride = b.ints("stride"), shape = b.shape("input");
+    int64_t start = b.integer("storage_offset") - b.integer("input_offset");
+    bool inside = start >= 0 && start + last_place(size, stride) < count_elements(shape);
+    bool plain = is_contiguous(shape, b.ints("input_stride"));
+    if (inside && plain && !may_overlap_itself(size, stride))
+      return _place(b.grad(), shape, stride, start);
+    return _as_strided_backward(b.grad(), shape, b.ints("input_stride"), b.integer("input_offset"),
+                                size, stride, b.integer("storage_offset"));
+  });
+}
+
 }  // namespace
 
 constinit const Op op::as_strided = {
@@ -127,7 +141,26 @@ constinit const Op op::as_strided = {
         "Tensor(a)",
     .doc = "A view with any shape, strides and offset (in elements of the storage).",
     .examples = "as_strided(randn(12), (2, 3), (6, 2))\nas_strided(randn(3, 4), (4, 3), (1, 4), 0)",
-    .compose = run(as_strided_checked),
+    .compose = run<strided<rushlight::_as_strided>>(),
+};
+
+constinit const Op op::as_strided_copy = {
+    .schema =
+        "as_strided_copy(Tensor input, int[] size, int[] stride, int? storage_offset=None) -> "
+        "Tensor",
+    .doc = "What as_strided() shows, in memory of its own.",
+    .examples = "as_strided_copy(randn(3, 4), (4, 3), (1, 4), 0)",
+    .variants = "copies",
+    .compose = run<strided<rushlight::_as_strided_copy>>(),
+};
+
+constinit const Op op::as_strided_ = {
+    .schema =
+        "as_strided_(Tensor(a!) input, int[] size, int[] stride, int? storage_offset=None) -> "
+        "Tensor(a!)",
+    .doc = "as_strided(), in place: the shape changes, the bytes stay.",
+    .examples = "as_strided_(randn(12), (2, 3), (6, 2), 1)\nrandn(3, 4).as_strided_((2,), (5,))",
+    .compose = run<strided<rushlight::_as_strided_>>(),
 };
 
 constinit const Op op::_as_strided = {
@@ -136,23 +169,30 @@ constinit const Op op::_as_strided = {
         "int[] input_stride, int input_offset) -> Tensor(a)",
     .doc = "as_strided() after its checks, with what backward must know of the input's layout.",
     .examples = "",
-    .variants = "private",
+    .variants = "private, copy",
     .forward = run([](const Tensor& input, Ints size, Ints stride, int64_t storage_offset, Ints,
                       int64_t) { return view_of(input, size, stride, storage_offset); }),
-    .backward =
-        [](Backward& b) {
-          b.wrt("input", [&] {
-            Ints size = b.ints("size"), stride = b.ints("stride"), shape = b.shape("input");
-            int64_t start = b.integer("storage_offset") - b.integer("input_offset");
-            bool inside = start >= 0 && start + last_place(size, stride) < count_elements(shape);
-            bool plain = is_contiguous(shape, b.ints("input_stride"));
-            if (inside && plain && !may_overlap_itself(size, stride))
-              return rushlight::_place(b.grad(), shape, stride, start);
-            return rushlight::_as_strided_backward(b.grad(), shape, b.ints("input_stride"),
-                                                   b.integer("input_offset"), size, stride,
-                                                   b.integer("storage_offset"));
-          });
-        },
+    .backward = strided_backward,
+};
+
+constinit const Op op::_as_strided_ = {
+    .schema =
+        "_as_strided_(Tensor(a!) input, int[] size, int[] stride, int storage_offset, "
+        "int[] input_stride, int input_offset) -> Tensor(a!)",
+    .doc = "as_strided_() after its checks, with what backward must know of the input's layout.",
+    .examples = "",
+    .variants = "private, reshapes",
+    .forward =
+        run([](const Tensor& input, Ints size, Ints stride, int64_t storage_offset, Ints, int64_t) {
+          TensorImpl* impl = input.impl();
+          impl->shape = Dims(size);
+          impl->strides = Dims(stride);
+          impl->offset = storage_offset;
+          impl->update_layout();
+          return input;
+        }),
+    .backward = strided_backward,
+    .node = "AsStridedBackward1",
 };
 
 constinit const Op op::_as_strided_backward = {
@@ -200,8 +240,8 @@ constinit const Op op::_place = {
 constinit const Op op::expand = {
     .schema = "expand(Tensor(a) input, int[] size, *, bool implicit=False) -> Tensor(a)",
     .doc = "A view in which dims of size 1 repeat to fill `size`; -1 keeps a dim.",
-    .examples = "randn(3, 1).expand(2, 3, 4)\nrandn(3, 1).expand(-1, 4)",
-    .variants = "method-only",
+    .examples = "randn(3, 1).expand(2, 3, 4)\nrandn(3, 1).expand((-1, 4))",
+    .variants = "method-only, copy",
     .forward = run([](const Tensor& input, Ints size, bool) {
       int64_t lead = int64_t(size.size()) - input.dim();
       check(lead >= 0, "expand(torch.", info(input.dtype()).legacy, "Tensor{",
@@ -255,7 +295,7 @@ constinit const Op op::broadcast_to = {
 constinit const Op op::view = {
     .schema = "view(Tensor(a) input, int[] size) -> Tensor(a)",
     .doc = "The same elements with another shape; one size may be -1.",
-    .examples = "randn(3, 4).view(2, 6)\nrandn(3, 4).view(-1)",
+    .examples = "randn(3, 4).view((2, 6))\nrandn(3, 4).view(-1)",
     .variants = "method-only",
     .forward = run([](const Tensor& input, Ints size) {
       Dims shape = infer_shape(size, input.numel()), strides;
@@ -267,6 +307,19 @@ constinit const Op op::view = {
     }),
     .backward =
         [](Backward& b) { b.wrt("input", [&] { return b.grad().reshape(b.shape("input")); }); },
+};
+
+constinit const Op op::view_copy = {
+    .schema = "view_copy(Tensor input, int[] size) -> Tensor",
+    .doc = "The same elements with another shape, in memory of their own; one size may be -1.",
+    .examples = "view_copy(randn(3, 4), (2, 6))\nview_copy(randn(3, 4).t(), (-1,))",
+    .variants = "copies",
+    .forward = run([](const Tensor& input, Ints size) {
+      return input.clone(MemoryFormat::Contiguous).view(size);
+    }),
+    .backward =
+        [](Backward& b) { b.wrt("input", [&] { return b.grad().reshape(b.shape("input")); }); },
+    .node = "ViewBackward0_copy",
 };
 
 namespace {
@@ -313,7 +366,7 @@ constinit const Op op::view_dtype = {
     .schema = "view.dtype(Tensor(a) input, dtype dtype) -> Tensor(a)",
     .doc = "The same bytes read as another dtype; not differentiable.",
     .examples = "arange(4.).view(int32)\narange(4.).view(uint8)",
-    .variants = "method-only",
+    .variants = "method-only, copy",
     .forward = run(reinterpret),
 };
 
@@ -338,6 +391,26 @@ constinit const Op op::_alias = {
     .forward =
         run([](const Tensor& input) { return view_of(input, input.shape(), input.strides()); }),
     .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad(); }); },
+};
+
+constinit const Op op::alias_copy = {
+    .schema = "alias_copy(Tensor input) -> Tensor",
+    .doc = "The same elements, in row-major order.",
+    .examples = "alias_copy(randn(3, 4).t())",
+    .variants = "copies",
+    .forward = run([](const Tensor& input) { return input.clone(MemoryFormat::Contiguous); }),
+    .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad(); }); },
+    .node = "AliasBackward0_copy",
+};
+
+constinit const Op op::detach_copy = {
+    .schema = "detach_copy(Tensor input) -> Tensor",
+    .doc = "The same elements without history, in row-major order.",
+    .examples = "detach_copy(randn(3, 4).t())",
+    .variants = "copies",
+    .forward = run([](const Tensor& input) { return input.clone(MemoryFormat::Contiguous); }),
+    .backward = not_differentiable,
+    .node = "NotImplemented",
 };
 
 constinit const Op op::reshape = {

@@ -43,6 +43,18 @@ struct Range {
   Range(int64_t size, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step);
 };
 
+/// `.forward` of the copy of a view: its results, in row-major order and memory of their own.
+template <const Op& view>
+void copy_of_view(Call& call) {
+  view.forward(call);
+  for (Tensor& result : call.results.tensors) result = result.clone(MemoryFormat::Contiguous);
+}
+/// Its `.backward`.
+template <const Op& view>
+void backward_of(Backward& backward) {
+  view.backward(backward);
+}
+
 /// One index of a dim, which goes; and a range of a dim.
 Geometry selected(Geometry geometry, int64_t dim, int64_t index);
 Geometry sliced(Geometry geometry, int64_t dim, const Range& range, int64_t step);

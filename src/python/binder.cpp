@@ -6,6 +6,7 @@
 #include <rushlight/operators.h>
 
 #include "ops/pointwise.h"
+#include "python/out.h"
 
 namespace rushlight::python {
 
@@ -28,7 +29,8 @@ struct Misfit {
   const Parameter* parameter = nullptr;
   PyObject* given = nullptr;
   int position = -1;
-  int progress = 0;  ///< how many arguments fitted before
+  int progress = 0;          ///< how many arguments fitted before
+  std::string missing = {};  ///< the names of all that are
 };
 
 std::string type_name(const Parameter& parameter) {
@@ -365,7 +367,14 @@ bool bind(const Overload& overload, PyObject* const* arguments, size_t count, Py
     } else if (parameter.has_default) {
       bound.values[i] = parameter.default_value;
     } else {
-      return misfit(why, Misfit::Kind::Missing, &parameter, nullptr, -1, int(i));
+      misfit(why, Misfit::Kind::Missing, &parameter, nullptr, 0, int(i));
+      for (; i < parameters.size(); ++i) {
+        if (by_parameter[i] || parameters[i].has_default) continue;
+        ++why.position;
+        why.missing +=
+            (why.missing.empty() ? "\"" : ", \"") + std::string(parameters[i].name) + "\"";
+      }
+      return false;
     }
   }
   return true;
@@ -439,61 +448,6 @@ PyObject* wrap_results(const Op& op, Results& results) {
   }
 }
 
-/// `out=`: the results replace the elements of tensors the caller has.
-PyObject* store_out(const Op& op, Results& results, PyObject* out) {
-  size_t count = results.tensors.size();
-  bool single = is_tensor(out);
-  check(single ? count == 1 : PyTuple_Check(out) && size_t(PyTuple_GET_SIZE(out)) == count,
-        ErrorKind::Type, op.info->schema.name, "(): argument 'out' must be ",
-        count == 1 ? "Tensor" : "tuple of Tensors", ", not ", Py_TYPE(out)->tp_name);
-  autograd::NoGrad guard;
-  for (size_t i = 0; i < count; ++i) {
-    PyObject* item = single ? out : PyTuple_GET_ITEM(out, Py_ssize_t(i));
-    check(is_tensor(item), ErrorKind::Type, op.info->schema.name,
-          "(): argument 'out' must be tuple of Tensors");
-    const Tensor& target = tensor_of(item);
-    check_can_cast(results.tensors[i].dtype(), target.dtype());
-    bool counts = op.info->tensor_parameters.empty() && results.tensors[i].dim() == 1;
-    if (counts && target.numel() == results.tensors[i].numel()) {
-      // What counts up, as arange does, fills a tensor of any shape.
-      target.copy_(results.tensors[i].reshape(target.shape()));
-      continue;
-    }
-    if (!same(target.shape(), results.tensors[i].shape())) {
-      if (target.numel() > 0) {
-        warn("An output with one or more elements was resized since it had shape " +
-             std::string(to_string(target.shape())) +
-             ", which does not match the required output shape " +
-             std::string(to_string(results.tensors[i].shape())) +
-             ". This behavior is deprecated, and in a future PyTorch release outputs will not be "
-             "resized unless they have zero elements. You can explicitly reuse an out tensor t by "
-             "resizing "
-             "it, inplace, to zero elements with t.resize_(0).");
-      }
-      TensorImpl* impl = target.impl();
-      size_t bytes = size_t(results.tensors[i].numel() * size_of(target.dtype()));
-      if (impl->storage->bytes() < bytes) impl->storage->resize(bytes);
-      impl->shape = results.tensors[i].impl()->shape;
-      impl->strides = contiguous_strides(impl->shape);
-      impl->update_layout();
-    }
-    target.copy_(results.tensors[i]);
-  }
-  return Py_NewRef(out);
-}
-
-void check_out(const Op& op, const Bound& bound) {
-  bool recorded = false;
-  for (uint16_t index : op.info->tensor_parameters) {
-    const Value& value = bound.values[index];
-    recorded |= value.is_tensor() && value.tensor().requires_grad();
-  }
-  if (is_tensor(bound.out)) recorded |= tensor_of(bound.out).requires_grad();
-  check(!recorded || !autograd::grad_enabled(), op.info->schema.name,
-        "(): functions with out=... arguments don't support automatic differentiation, but one of "
-        "the arguments requires grad.");
-}
-
 /// Work enough to let other Python threads run meanwhile.
 bool is_long(const Op& op, const Bound& bound) {
   constexpr int64_t kElements = 1 << 16;
@@ -504,20 +458,9 @@ bool is_long(const Op& op, const Bound& bound) {
   return false;
 }
 
-/// What makes a tensor from nothing makes it in the dtype of `out`.
-void take_dtype_of_out(const Op& op, Bound& bound) {
-  if (!op.info->tensor_parameters.empty() || !is_tensor(bound.out)) return;
-  int dtype = op.info->schema.find("dtype");
-  if (dtype >= 0 && bound.values[dtype].is_none())
-    bound.values[dtype] = Value(tensor_of(bound.out).dtype());
-}
-
 PyObject* run(const Callable& callable, const Op& op, Bound& bound) {
   Results results;
-  if (bound.out) {
-    check_out(op, bound);
-    take_dtype_of_out(op, bound);
-  }
+  if (bound.out) prepare_out(op, bound.values, bound.out);
   {
     WithoutGil guard(is_long(op, bound));
     const Tensor* destination = callable.in_place ? &bound.values[0].tensor() : nullptr;
@@ -561,8 +504,8 @@ std::string signature(const Callable& callable, const Overload& overload) {
   std::string name = callable.name + "()";
   switch (why.kind) {
     case Misfit::Kind::Missing:
-      fail(ErrorKind::Type, name, " missing 1 required positional arguments: \"",
-           why.parameter->name, "\"");
+      fail(ErrorKind::Type, name, " missing ", why.position, " required positional argument",
+           why.position == 1 ? "s" : "", ": ", why.missing);  // PyTorch's plural is of one
     case Misfit::Kind::Unexpected:
       fail(ErrorKind::Type, name, " got an unexpected keyword argument '",
            PyUnicode_AsUTF8(why.given), "'");

@@ -181,8 +181,10 @@ PyType_Spec method_spec = {"rushlight._C.OperationMethod", sizeof(FunctionObject
                            method_slots};
 
 /// Functions that make new tensors can put them into those of the caller.
-bool takes_out(const Schema& schema) {
+bool takes_out(const OpInfo& info) {
+  const Schema& schema = info.schema;
   if (schema.mutates || schema.is_view || schema.returns.empty()) return false;
+  if (info.copies_view) return true;
   return std::ranges::all_of(schema.returns,
                              [](const Return& result) { return result.type == Type::Tensor; });
 }
@@ -261,7 +263,7 @@ void fill_tables() {
     std::string name(info.schema.name);
     if (info.is_function) {
       Callable& function = add_to(g_functions, name, *op, false, false);
-      function.overloads.back().takes_out = takes_out(info.schema);
+      function.overloads.back().takes_out = takes_out(info);
     }
     if (info.is_method) add_to(g_methods, name, *op, false, true);
     if (info.is_nn) add_to(g_nn_functions, name, *op, false, false);

@@ -130,7 +130,8 @@ ACCIDENTS = {
     "baddbmm", "addbmm", "F.bilinear", "F.embedding", "index_select", "index_add", "index_copy", "index_fill",
     "index_reduce", "F.nll_loss", "F.batch_norm", "F.instance_norm", "F.scaled_dot_product_attention", "bernoulli_",
     "scatter", "scatter_add", "scatter_reduce", "linalg.matrix_norm", "linalg.norm", "linalg.vander", "F.pad",
-    "narrow_copy", "pixel_unshuffle", "F.embedding_bag",
+    "narrow_copy", "pixel_unshuffle", "F.embedding_bag", "embedding", "embedding_bag", "batch_norm", "instance_norm",
+    "native_batch_norm",
 }  # fmt: skip
 
 

@@ -50,9 +50,9 @@ LIMITS_OF_PYTORCH = (
     "derivative for aten::",
     "does not support bool dtypes",
     "Integral inputs not supported",
-    "the derivative for '_cdist_backward' is not implemented",
-    "the derivative for '_pdist_backward' is not implemented",
+    "the derivative for '",
     "Autograd not support dtype",
+    "Expected X.is_contiguous(memory_format)",
 )
 # Which of several equal elements these point to is unspecified, and so is where their gradient goes.
 UNSPECIFIED_INDEX = {"median", "nanmedian", "kthvalue", "mode"}

@@ -1,0 +1,104 @@
+#include "python/out.h"
+
+#include <rushlight/operators.h>
+
+#include <algorithm>
+
+#include "ops/pointwise.h"
+
+namespace rushlight::python {
+
+namespace {
+
+/// Throws unless writing to `target` leaves the arguments as they are, or is that of a form in
+/// place; a list of tensors is read only after the first write.
+void check_overlaps(const Op& op, const Value* arguments, const Tensor& target) {
+  for (uint16_t index : op.info->tensor_parameters) {
+    const Value& value = arguments[index];
+    if (value.is_tensor() && op.info->in_place) check_overlap(target, value.tensor(), true);
+    if (value.kind() != Value::Kind::Tensors) continue;
+    for (const Tensor& tensor : value.tensors()) check_overlap(target, tensor, false);
+  }
+}
+
+/// What has no dtype of its own, or none that was given, is computed in that of `target`.
+void take_dtype(const Op& op, Value* arguments, const Tensor& target) {
+  int dtype = op.info->schema.find("dtype");
+  if (dtype >= 0 && arguments[dtype].is_none()) arguments[dtype] = Value(target.dtype());
+}
+
+/// A target of another shape becomes row-major, with a warning if it had elements.
+void fit_shape(const Tensor& target, const Tensor& result) {
+  if (same(target.shape(), result.shape())) return;
+  if (target.numel() > 0) {
+    warn("An output with one or more elements was resized since it had shape " +
+         std::string(to_string(target.shape())) +
+         ", which does not match the required output "
+         "shape " +
+         std::string(to_string(result.shape())) +
+         ". This behavior is deprecated, and in a future PyTorch release outputs will not be "
+         "resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+         "resizing it, inplace, to zero elements with t.resize_(0).");
+  }
+  TensorImpl* impl = target.impl();
+  size_t bytes = size_t(result.numel() * size_of(target.dtype()));
+  if (impl->storage->bytes() < bytes) impl->storage->resize(bytes);
+  impl->shape = result.impl()->shape;
+  impl->strides = contiguous_strides(impl->shape);
+  impl->update_layout();
+}
+
+void store_one(const Op& op, const Tensor& result, const Tensor& target) {
+  check(!op.info->copies_view || result.dtype() == target.dtype(),
+        "Expected out tensor to have dtype ", info(result.dtype()).spoken, ", but got ",
+        info(target.dtype()).spoken, " instead");
+  check_can_cast(result.dtype(), target.dtype());
+  bool counts = op.info->tensor_parameters.empty() && result.dim() == 1;
+  if (counts && target.numel() == result.numel()) {
+    // What counts up, as arange does, fills a tensor of any shape.
+    target.copy_(result.reshape(target.shape()));
+    return;
+  }
+  fit_shape(target, result);
+  target.copy_(result);
+}
+
+}  // namespace
+
+void prepare_out(const Op& op, Value* arguments, PyObject* out) {
+  bool recorded = is_tensor(out) && tensor_of(out).requires_grad();
+  for (uint16_t index : op.info->tensor_parameters) {
+    const Value& value = arguments[index];
+    recorded |= value.is_tensor() && value.tensor().requires_grad();
+  }
+  check(!recorded || !autograd::grad_enabled(), op.info->schema.name,
+        "(): functions with out=... arguments don't support automatic differentiation, but one of "
+        "the arguments requires grad.");
+  if (!is_tensor(out)) return;
+  check_overlaps(op, arguments, tensor_of(out));
+  take_dtype(op, arguments, tensor_of(out));
+}
+
+PyObject* store_out(const Op& op, Results& results, PyObject* out) {
+  size_t count = results.tensors.size();
+  bool list = op.info->schema.returns[0].type == Type::Tensors;
+  bool several = PyTuple_Check(out) || (list && PyList_Check(out));
+  check(several || (is_tensor(out) && count == 1 && !list), ErrorKind::Type, op.info->schema.name,
+        "(): argument 'out' must be ", count == 1 && !list ? "Tensor" : "tuple of Tensors",
+        ", not ", Py_TYPE(out)->tp_name);
+  size_t given = several ? size_t(PySequence_Fast_GET_SIZE(out)) : 1;
+  std::string name = op.info->full_name + "_out";
+  std::ranges::replace(name, '.', '_');
+  check(given == count, list ? ErrorKind::Runtime : ErrorKind::Type, name,
+        "() expected an out= argument of size ", count, ", got size ", given);
+  autograd::NoGrad guard;
+  for (size_t i = 0; i < count; ++i) {
+    PyObject* item = several ? PySequence_Fast_GET_ITEM(out, Py_ssize_t(i)) : out;
+    check(is_tensor(item), ErrorKind::Type, op.info->schema.name,
+          "(): argument 'out' must be tuple of Tensors");
+    store_one(op, results.tensors[i], tensor_of(item));
+  }
+  return Py_NewRef(list ? Py_None : out);
+}
+
+}  // namespace rushlight::python
