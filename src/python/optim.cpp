@@ -23,7 +23,7 @@ struct Key {
 
 /// Names in groups and states, made once.
 struct Keys {
-  Key params{"params"}, capturable{"capturable"}, maximize{"maximize"}, lr{"lr"}, eps{"eps"};
+  Key params{"params"}, maximize{"maximize"}, lr{"lr"}, eps{"eps"};
   Key momentum{"momentum"}, dampening{"dampening"}, weight_decay{"weight_decay"};
   Key nesterov{"nesterov"}, betas{"betas"}, amsgrad{"amsgrad"}, alpha{"alpha"}, rho{"rho"};
   Key decoupled_weight_decay{"decoupled_weight_decay"}, centered{"centered"};
@@ -54,9 +54,8 @@ class GroupReader {
     check(PyDict_Check(group), ErrorKind::Type, "param_group must be a dict, but got ",
           Py_TYPE(group)->tp_name);
   }
-  PyObject* find(const Key& key) const { return PyDict_GetItemWithError(group_, key.text); }
   PyObject* get(const Key& key) const {
-    PyObject* found = find(key);
+    PyObject* found = PyDict_GetItemWithError(group_, key.text);
     if (!found) {
       if (!PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key.text);
       throw PythonError();
@@ -287,11 +286,6 @@ void step_group(PyObject* entry, PyObject* states) {
   GroupReader group(entry);
   Options options;
   Layout layout = read(group, options);
-  if (PyObject* capturable = group.find(keys().capturable)) {
-    check(capturable != Py_True, ErrorKind::Assertion,
-          "If capturable=True, params and state_steps must be on supported devices: there are none "
-          "on the CPU; leave capturable=False.");
-  }
   std::vector<Work> list = collect(group, layout, states);
   int64_t elements = 0;
   for (const Work& work : list) elements += work.parameter.numel();

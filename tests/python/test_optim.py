@@ -228,8 +228,6 @@ def test_shared_parameter():
 
 
 def test_missing_features_name_themselves():
-    with pytest.raises(NotImplementedError, match="Adam: differentiable=True"):
-        rushlight.optim.Adam([leaf(rushlight)], differentiable=True)
     with pytest.raises(NotImplementedError, match="SparseAdam"):
         rushlight.optim.SparseAdam  # noqa: B018
 

@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["Adadelta"]
@@ -11,6 +12,7 @@ class Adadelta(_Native):
     """Adadelta (Zeiler, 2012)."""
 
     _native_step = _C._adadelta_step
+    _update = staticmethod(_differentiable.adadelta)
     _later_options = {"capturable": False}
 
     def __init__(

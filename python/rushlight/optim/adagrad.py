@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor, tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["Adagrad"]
@@ -11,6 +12,7 @@ class Adagrad(_Native):
     """Adagrad (Duchi, Hazan and Singer, 2011)."""
 
     _native_step = _C._adagrad_step
+    _update = staticmethod(_differentiable.adagrad)
     _later_options = {"fused": None}
 
     def __init__(

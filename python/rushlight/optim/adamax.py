@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
 
 __all__ = ["Adamax"]
@@ -11,6 +12,7 @@ class Adamax(_Native):
     """Adam by the infinity norm (Kingma and Ba, 2015)."""
 
     _native_step = _C._adamax_step
+    _update = staticmethod(_differentiable.adamax)
     _later_options = {"capturable": False}
 
     def __init__(

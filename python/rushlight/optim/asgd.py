@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["ASGD"]
@@ -11,6 +12,8 @@ class ASGD(_Native):
     """Averaged stochastic gradient descent (Polyak and Juditsky, 1992)."""
 
     _native_step = _C._asgd_step
+    _update = staticmethod(_differentiable.asgd)
+    _on_device = "params, mus, etas, and state_steps"
     _later_options = {"capturable": False}
 
     def __init__(

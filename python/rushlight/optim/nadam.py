@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
 
 __all__ = ["NAdam"]
@@ -11,6 +12,8 @@ class NAdam(_Native):
     """Adam with Nesterov's momentum (Dozat, 2016)."""
 
     _native_step = _C._nadam_step
+    _update = staticmethod(_differentiable.nadam)
+    _on_device = "params, mu_products and state_steps"
     _later_options = {"capturable": False, "decoupled_weight_decay": False}
 
     def __init__(

@@ -12,6 +12,7 @@ from rushlight import _C
 from rushlight._C import Tensor, tensor
 from rushlight._utilities import typename
 from rushlight.autograd.grad_mode import enable_grad
+from rushlight.optim._differentiable import differentiable_step
 from rushlight.utils.hooks import RemovableHandle
 
 __all__ = ["Optimizer", "register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"]
@@ -294,20 +295,21 @@ class Optimizer:
 
 
 class _Native(Optimizer):
-    """What the optimizers share whose step is one call into C++."""
+    """What the optimizers share whose step is one call into C++, or recorded operations if it is differentiable."""
 
     _native_step: Any  # of the groups and the state
+    _update: Any  # of one parameter, see _differentiable.py
     _later_options: dict = {}  # options that old checkpoints lack
+    _on_device = "params and state_steps"  # what capturable=True would ask for
+    _foreach_differentiable = False
 
     def __init__(self, params, defaults) -> None:
-        if defaults["differentiable"]:
-            raise NotImplementedError(
-                f"{type(self).__name__}: differentiable=True is not supported; write the update with tensor "
-                "operations where a gradient has to flow through it"
-            )
-        if defaults.get("fused") and defaults["foreach"]:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         super().__init__(params, defaults)
+        if defaults.get("fused"):
+            if defaults["differentiable"]:
+                raise RuntimeError("`fused` does not support `differentiable`")
+            if defaults["foreach"]:
+                raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
     def __setstate__(self, state) -> None:
         super().__setstate__(state)
@@ -330,8 +332,25 @@ class _Native(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._native_step(self.param_groups, self.state)
+        differentiable = self.defaults["differentiable"]
+        for group in self.param_groups:
+            self._check_group(group, differentiable)
+        if differentiable:
+            with enable_grad():
+                for group in self.param_groups:
+                    differentiable_step(self._update, group, self.state)
+        else:
+            self._native_step(self.param_groups, self.state)
         return loss
+
+    def _check_group(self, group, differentiable) -> None:
+        if group.get("capturable"):
+            raise AssertionError(
+                f"If capturable=True, {self._on_device} must be on supported devices: there are none on the CPU; "
+                "leave capturable=False."
+            )
+        if differentiable and group["foreach"] and not self._foreach_differentiable:
+            raise AssertionError("_foreach ops don't support autograd: leave foreach=None with differentiable=True")
 
 
 def _fit_state(parameter, value, key=None):

@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_betas, _check_lr, _Native
 
 __all__ = ["RAdam"]
@@ -11,6 +12,7 @@ class RAdam(_Native):
     """Rectified Adam (Liu et al., 2020)."""
 
     _native_step = _C._radam_step
+    _update = staticmethod(_differentiable.radam)
     _later_options = {"capturable": False, "decoupled_weight_decay": False}
 
     def __init__(

@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check, _check_lr, _Native
 
 __all__ = ["RMSprop"]
@@ -11,6 +12,7 @@ class RMSprop(_Native):
     """RMSprop (Hinton's lecture, 2012), centred as by Graves (2013) if asked for."""
 
     _native_step = _C._rmsprop_step
+    _update = staticmethod(_differentiable.rmsprop)
     _later_options = {"momentum": 0, "centered": False, "capturable": False}
 
     def __init__(

@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check_lr, _Native
 
 __all__ = ["Rprop"]
@@ -11,6 +12,7 @@ class Rprop(_Native):
     """Resilient backpropagation (Riedmiller and Braun, 1993)."""
 
     _native_step = _C._rprop_step
+    _update = staticmethod(_differentiable.rprop)
     _later_options = {"capturable": False}
 
     def __init__(

@@ -2,6 +2,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.optim import _differentiable
 from rushlight.optim.optimizer import _check_lr, _Native
 
 __all__ = ["SGD"]
@@ -11,6 +12,8 @@ class SGD(_Native):
     """Stochastic gradient descent, with momentum and Nesterov's variant of it if asked for."""
 
     _native_step = _C._sgd_step
+    _update = staticmethod(_differentiable.sgd)
+    _foreach_differentiable = True
     _later_options = {"nesterov": False, "fused": False}
 
     def __init__(
@@ -19,7 +22,7 @@ class SGD(_Native):
         lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: float | Tensor = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
