@@ -356,6 +356,8 @@ uint32_t running_pass();
 bool any_pass_runs();
 /// Whether that pass runs this node.
 bool pass_runs(const Node& node);
+/// The nodes that it began with.
+std::vector<Node*> pass_starts();
 /// Whether that pass keeps what was saved, for another one.
 bool pass_retains_graph();
 /// Whether that pass returns gradients (autograd::grad) rather than adding them to leaves.

@@ -139,6 +139,7 @@ _C.__getattr__ = _getter(
             "_WeakTensorRef",
             "_autograd",
             "_current_autograd_node",
+            "_current_graph_task_execution_order",
             "_current_graph_task_id",
             "_functions",
             "_will_engine_execute_node",

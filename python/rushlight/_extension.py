@@ -3,13 +3,17 @@
 They are found there when they are first asked for.
 """
 
+import heapq
+import itertools
 import weakref
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
 from rushlight.autograd.function import Function
+from rushlight.autograd.grad_mode import is_multithreading_enabled
 from rushlight.autograd.gradcheck import UndefinedGrad
 from rushlight.autograd.graph import Node
 
@@ -59,6 +63,38 @@ def _will_engine_execute_node(node) -> bool:
             "is currently not supported."
         )
     return _C._pass_runs(node)
+
+
+def _current_graph_task_execution_order() -> list[Node]:
+    """The nodes that this thread's backward pass runs, in their order."""
+    if not _C._running_pass():
+        raise RuntimeError("_current_graph_task_execution_order should only be called during the backward pass")
+    if is_multithreading_enabled():
+        raise RuntimeError(
+            "get_current_graph_task_execution_order expects the current backward to be executed with multithreading "
+            "disabled, e.g. by running:\n\n>>> with torch.autograd.set_multithreading_enabled(False):\n"
+            "...     torch.autograd.grad(...)\n"
+        )
+    waiting: Counter = Counter()  # for how many nodes each one waits
+    found = list(_C._pass_starts())
+    for node in found:  # grows meanwhile
+        following = [each for each, _ in node.next_functions if each is not None]
+        found += [each for each in dict.fromkeys(following) if each not in waiting]
+        waiting.update(following)
+    number = itertools.count()  # nodes cannot be compared
+    ready = [(-node._sequence_nr(), next(number), node) for node in _C._pass_starts()]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        _, _, node = heapq.heappop(ready)
+        order.append(node)
+        for each, _ in node.next_functions:
+            if each is None:
+                continue
+            waiting[each] -= 1
+            if waiting[each] == 0:
+                heapq.heappush(ready, (-each._sequence_nr(), next(number), each))
+    return [node for node in order if _C._pass_runs(node)]
 
 
 def _keeps_graph() -> bool:

@@ -63,6 +63,8 @@ def __deepcopy__(self, memo):
         result = Tensor._make_subclass(type(self), result)
     result.requires_grad_(self.requires_grad)
     if self.grad is not None:
+        if self.grad.dtype is not result.dtype:
+            result.grad_dtype = self.grad_dtype
         result.grad = self.grad.__deepcopy__(memo)
     memo[id(self)] = result
     if self.__dict__:

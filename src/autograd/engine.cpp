@@ -84,6 +84,7 @@ class Task {
   uint32_t number() const { return number_; }
   bool is_restricted() const { return restricted_; }
   bool retains_graph() const { return options_.retain_graph; }
+  std::vector<Node*> starts() const;
   bool returns_gradients() const { return !work_->targets.empty(); }
   bool runs(const Node& node) const;
   void queue(std::unique_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
@@ -120,6 +121,7 @@ class Task {
   int depth_;
   std::unique_ptr<Workspace> work_;
   std::vector<State>& states_;
+  SmallVector<uint32_t, 4> starts_;
   std::vector<std::unique_ptr<Callback>> callbacks_;  // run when all nodes have
   std::unordered_map<Node*, uint32_t> index_;         // only when marks are not ours to use
 };
@@ -231,14 +233,19 @@ void Task::run(std::vector<Root>& roots, std::vector<Tensor>* captured) {
   }
   SmallVector<uint32_t, 4> first(stack.begin(), stack.end());
   count_dependencies();
-  SmallVector<uint32_t, 4> starts;
   for (uint32_t index : first) {
-    if (states_[index].dependencies == 0) starts.push_back(index);
+    if (states_[index].dependencies == 0) starts_.push_back(index);
   }
-  if (restricted_) find_needed(starts);
-  for (uint32_t start : starts) push(start);
+  if (restricted_) find_needed(starts_);
+  for (uint32_t start : starts_) push(start);
   while (!work_->ready.empty()) run_node(pop(), captured);
   for (size_t i = 0; i < callbacks_.size(); ++i) callbacks_[i]->run();  // one may queue another
+}
+
+std::vector<Node*> Task::starts() const {
+  std::vector<Node*> nodes;
+  for (uint32_t start : starts_) nodes.push_back(states_[start].node);
+  return nodes;
 }
 
 void Task::note_length(const Gradients& gradients) {
@@ -322,6 +329,7 @@ void queue_callback(std::unique_ptr<Callback> callback) {
 }
 bool pass_runs(const Node& node) { return t_task && t_task->runs(node); }
 bool pass_retains_graph() { return t_task && t_task->retains_graph(); }
+std::vector<Node*> pass_starts() { return t_task ? t_task->starts() : std::vector<Node*>(); }
 bool pass_returns_gradients() { return t_task && t_task->returns_gradients(); }
 
 void Task::apply(Node* node, Gradients& gradients, Gradients& computed) {

@@ -321,6 +321,11 @@ constinit const Op op::scatter_reduce = {
     .variants = "in-place",
     .forward = write_row_major([](const Tensor& target, int64_t dim, const Tensor& index,
                                   const Tensor& src, std::string_view reduce) {
+      static WarnOnce warn_once;
+      warn_once(
+          "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed "
+          "in a future PyTorch release. Use torch.scatter_reduce instead for more reduction "
+          "options.");
       scatter_elements("scatter", legacy_mode(reduce), target, dim, index, &src, 0);
     }),
     .constants = "index",

@@ -351,6 +351,16 @@ PyObject* running_pass(PyObject*, PyObject*) {
 PyObject* pass_is_restricted(PyObject*, PyObject*) {
   return PyBool_FromLong(autograd::pass_is_restricted());
 }
+PyObject* pass_starts(PyObject*, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Object list = checked(PyList_New(0));
+    for (autograd::Node* node : autograd::pass_starts()) {
+      Object object = checked(wrap(Ref<autograd::Node>::share(node)));
+      checked(PyList_Append(list.get(), object.get()));
+    }
+    return list.release();
+  });
+}
 PyObject* pass_retains_graph(PyObject*, PyObject*) {
   return PyBool_FromLong(autograd::pass_retains_graph());
 }
@@ -426,6 +436,7 @@ PyMethodDef functions[] = {
     {"_increment_version", increment_version, METH_O, nullptr},
     {"_running_pass", running_pass, METH_NOARGS, nullptr},
     {"_pass_is_restricted", pass_is_restricted, METH_NOARGS, nullptr},
+    {"_pass_starts", pass_starts, METH_NOARGS, nullptr},
     {"_pass_retains_graph", pass_retains_graph, METH_NOARGS, nullptr},
     {"_pass_returns_gradients", pass_returns_gradients, METH_NOARGS, nullptr},
     {"_pass_runs", pass_runs, METH_O, nullptr},

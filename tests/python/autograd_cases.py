@@ -2019,6 +2019,21 @@ def what_the_engine_says_of_its_pass():
     return ids[1] - ids[0]
 
 
+def the_order_of_a_pass_is_told():
+    def names(_):
+        note([node.name() for node in torch._C._current_graph_task_execution_order()])
+
+    a, b = leaf(), leaf()
+    shared = a * b
+    out, other = (shared.sin() + b.exp()).sum(), shared.cos().sum()
+    other.register_hook(names)
+    with torch.autograd.set_multithreading_enabled(False):
+        torch.autograd.backward((out, other), retain_graph=True)
+        torch.autograd.grad((out, other), shared, retain_graph=True)
+        torch.autograd.grad((other, out), b, retain_graph=True)
+    try_each(torch._C._current_graph_task_execution_order, other.backward)
+
+
 def saved_tensor_hooks_by_their_inner_names():
     inner = torch._C._autograd
     note(inner._saved_tensors_hooks_is_enabled(), inner._saved_tensors_hooks_get_disabled_error_message())
@@ -2082,7 +2097,15 @@ def warnings_given_once():
         return [each.category for each in given]
 
     deeper = torch.ones(1, 1, 1)
-    calls = (lambda: deeper.T, lambda: torch.tensor(1.0).mT, lambda: torch.tensor(1.0).H, lambda: leaf().volatile, Id)
+    index = torch.tensor([0])
+    calls = (
+        lambda: deeper.T,
+        lambda: torch.tensor(1.0).mT,
+        lambda: torch.tensor(1.0).H,
+        lambda: leaf().volatile,
+        lambda: torch.ones(2).scatter_(0, index, torch.ones(1), reduce="add"),
+        Id,
+    )
     for call in calls:
         call()
         note(count(call))

@@ -16,6 +16,7 @@ MODULES = {
     "nn.functional": ("linear", "conv2d", "does not have it yet"),
     "nn.utils": ("spectral_norm", "fuse_conv_bn_eval", "does not have it yet"),
     "optim": ("LBFGS", "SparseAdam", "optim.Adam"),
+    "utils.checkpoint": ("checkpoint", "CheckpointPolicy", "the parts to compute again"),
     "special": ("erf", "no_such", "it has"),
     "utils.data": ("DataLoader", "DistributedSampler", "RandomSampler"),
 }

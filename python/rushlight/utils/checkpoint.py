@@ -9,6 +9,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight._lazy import getter as _getter
 from rushlight.autograd import backward as _backward
 from rushlight.autograd.function import Function
 from rushlight.autograd.grad_mode import enable_grad, no_grad, set_grad_enabled
@@ -136,10 +137,7 @@ class GraphExecGroup:
 
 def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mutation=False):
     """Refused."""
-    raise NotImplementedError(
-        "create_selective_checkpoint_contexts is not available: operations are not dispatched through Python; give "
-        "checkpoint() the parts to compute again"
-    )
+    raise NotImplementedError(f"create_selective_checkpoint_contexts is not available: {_UNDISPATCHED}")
 
 
 class _RandomState:
@@ -317,6 +315,11 @@ class _Frame:
                 "during the forward pass.\n" + "\n".join(differing) + "\n." + ("" if self.debug else _TIP)
             )
 
+
+_UNDISPATCHED = "operations are not dispatched through Python; give checkpoint() the parts to compute again"
+__getattr__ = _getter(
+    __name__, absent=dict.fromkeys(("CheckpointPolicy", "SelectiveCheckpointContext", "SAC_IGNORED_OPS"), _UNDISPATCHED)
+)
 
 _TIP = """
 
