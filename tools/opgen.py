@@ -304,7 +304,8 @@ def bodies(entries):
 def entries_of(files):
     """The entries of the op table in the files, and those derived from them."""
     entries = [Entry(*found) for file in sorted(files) for found in ENTRY.findall(file.read_text())]
-    return entries + [Entry(*e.copy(), derived=True) for e in entries if "copy" in e.variants]
+    copies = [entry.copy() for entry in entries if "copy" in entry.variants]
+    return entries + [Entry(identifier, body, derived=True) for identifier, body in copies]
 
 
 def write(path, text):

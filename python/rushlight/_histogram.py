@@ -30,16 +30,17 @@ def histogramdd(
     _check_weight(input, weight)
     points = input.detach().reshape(-1, input.shape[-1])
     edges = _edges(points, bins, range)
-    cells = inside = 0
+    cells: Any = 0  # the number of each point's cell
+    inside: Any = 0  # the dims in which it lies in one
     for values, edge in zip(points.unbind(1), edges, strict=True):
         count = len(edge) - 1
-        place = _C._functions["searchsorted"](edge, values.contiguous(), right=True) - 1
+        place = _C._torch_functions["searchsorted"](edge, values.contiguous(), right=True) - 1
         inside = inside + (values >= edge[0]) * (values <= edge[-1])
         cells = cells * count + place.clamp(max=count - 1)  # the last bin has both its ends
     shape = [len(edge) - 1 for edge in edges]
     kept = inside == len(edges)
     weights = None if weight is None else weight.detach().reshape(-1)[kept]
-    hist = _C._functions["bincount"](cells[kept], weights, math.prod(shape)).to(input.dtype).reshape(shape)
+    hist = _C._torch_functions["bincount"](cells[kept], weights, math.prod(shape)).to(input.dtype).reshape(shape)
     if density:
         hist = hist / hist.sum()
         for dim, edge in enumerate(edges):
@@ -83,5 +84,5 @@ def _edges(points, bins, range) -> list:
     edges = []
     for dim, (count, values) in enumerate(zip(each, points.unbind(1), strict=True)):
         limits = {} if given or range is None else {"range": tuple(range[2 * dim : 2 * dim + 2])}
-        edges.append(_C._functions["histogram"](values, count, **limits)[1])
+        edges.append(_C._torch_functions["histogram"](values, count, **limits)[1])
     return edges
