@@ -18,6 +18,8 @@ MODULES = {
     "optim": ("LBFGS", "SparseAdam", "optim.Adam"),
     "utils.checkpoint": ("checkpoint", "CheckpointPolicy", "the parts to compute again"),
     "special": ("erf", "no_such", "it has"),
+    "autograd.graph": ("Node", "region_activation_memory_budget", "nothing is compiled"),
+    "utils": ("data", "swap_tensors", ".data"),
     "utils.data": ("DataLoader", "DistributedSampler", "RandomSampler"),
 }
 

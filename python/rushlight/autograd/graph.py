@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight._lazy import getter as _getter
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.utils.hooks import RemovableHandle
 
@@ -330,6 +331,11 @@ class allow_mutation_on_saved_tensors:
         _C._pop_saved_tensor_hooks()
         self._current.context.clear()
         self._current.context = None
+
+
+__getattr__ = _getter(
+    __name__, absent={"region_activation_memory_budget": "nothing is compiled; utils.checkpoint saves memory"}
+)
 
 
 def _check_switch(enabled) -> None:

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     from rushlight.utils import checkpoint, data, dlpack
 
 __all__ = ["checkpoint", "data", "dlpack", "hooks", "set_module"]
-__getattr__ = _getter(__name__, {name: name for name in ("checkpoint", "data", "dlpack")})
+__getattr__ = _getter(
+    __name__,
+    {name: name for name in ("checkpoint", "data", "dlpack")},
+    {"swap_tensors": "tensors do not exchange what they hold; assign their .data, or put one in the other's place"},
+)
 
 
 def set_module(obj, mod: str) -> None:
