@@ -66,14 +66,6 @@ bool fits(const Scalar& value, DType dtype) {
   return value.integer() >= lowest && value.integer() <= bound;
 }
 
-bool is_channels_last(const Tensor& tensor) {
-  Dims strides = channels_last_strides(tensor.shape());
-  for (size_t i = 0; i < strides.size(); ++i) {
-    if (tensor.shape()[i] != 1 && tensor.strides()[i] != strides[i]) return false;
-  }
-  return true;
-}
-
 /// What all forms of `to` and the conversions by name do.
 Tensor convert(const Tensor& input, std::optional<Device> device, std::optional<DType> dtype,
                bool copy = false, std::optional<MemoryFormat> format = {}) {
@@ -125,6 +117,14 @@ Dims channels_last_strides(std::span<const int64_t> shape) {
   int64_t channels = std::max<int64_t>(shape[1], 1), height = std::max<int64_t>(shape[2], 1),
           width = std::max<int64_t>(shape[3], 1);
   return {channels * height * width, 1, channels * width, channels};
+}
+
+bool is_channels_last(const Tensor& tensor) {
+  Dims strides = channels_last_strides(tensor.shape());
+  for (size_t i = 0; i < strides.size(); ++i) {
+    if (tensor.shape()[i] != 1 && tensor.strides()[i] != strides[i]) return false;
+  }
+  return true;
 }
 
 Tensor make_strided(std::span<const int64_t> shape, std::span<const int64_t> strides, DType dtype,

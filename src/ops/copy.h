@@ -15,6 +15,9 @@ void fill_elements(const Tensor& tensor, const Scalar& value);
 /// Strides of an image batch (N, C, H, W) whose channels lie together. Throws for other ranks.
 Dims channels_last_strides(std::span<const int64_t> shape);
 
+/// Whether an image batch is laid out so. Throws for other ranks.
+bool is_channels_last(const Tensor& tensor);
+
 /// A new tensor with the given strides, in elements.
 Tensor make_strided(std::span<const int64_t> shape, std::span<const int64_t> strides, DType dtype,
                     Device device = kCpu);

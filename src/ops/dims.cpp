@@ -3,6 +3,7 @@
 #include <rushlight/operators.h>
 
 #include "autograd/accumulate.h"
+#include "ops/copy.h"
 #include "ops/view.h"
 
 namespace rushlight {
@@ -63,17 +64,25 @@ const Tensor& reshaped_in_place(const Tensor& input, const Geometry& geometry) {
   return input;
 }
 
-/// Row-major over the first bytes of the storage, which grows if it must; new elements are
-/// uninitialised, as in PyTorch.
-constexpr auto resized = [](const Tensor& input, Ints size, std::optional<MemoryFormat>) -> Tensor {
+/// Row-major (or as `format` says) over the first bytes of the storage, which grows if it must; new
+/// elements are uninitialised, as in PyTorch.
+constexpr auto resized = [](const Tensor& input, Ints size,
+                            std::optional<MemoryFormat> format) -> Tensor {
   check(!input.requires_grad() || input.impl()->inference,
         "cannot resize variables that require grad");
+  check(format != MemoryFormat::Preserve, "Unsupported memory formatPreserve");
+  int64_t stride = 1;
+  for (size_t i = size.size(); i-- > 1;) {
+    check(!__builtin_mul_overflow(stride, std::max<int64_t>(size[i], 1), &stride),
+          "Stride calculation overflowed: sizes=", to_string(size));
+  }
   Geometry geometry(size);
+  if (format == MemoryFormat::ChannelsLast) geometry.strides = channels_last_strides(size);
   int64_t needed = input.storage_offset();
   bool overflow = __builtin_add_overflow(needed, count_elements(size), &needed) ||
                   __builtin_mul_overflow(needed, size_of(input.dtype()), &needed);
   check(!overflow, "Storage size calculation overflowed with sizes=", to_string(size));
-  if (same(size, input.shape()) && !input.impl()->inference) {
+  if (!format && same(size, input.shape()) && !input.impl()->inference) {
     --input.impl()->version().writes;  // the call path counts a write: this is none
     return input;
   }
@@ -487,8 +496,15 @@ constinit const Op op::resize_as_ = {
         "memory_format? memory_format=None) -> Tensor(a!)",
     .doc = "resize_() to the shape of another tensor.",
     .examples = "resize_as_(arange(6.), randn(3, 2))",
-    .compose = run([](const Tensor& input, const Tensor& the_template,
-                      std::optional<MemoryFormat>) { return input.resize_(the_template.shape()); }),
+    .compose = run(
+        [](const Tensor& input, const Tensor& the_template, std::optional<MemoryFormat> format) {
+          if (format == MemoryFormat::Preserve) {
+            bool image = the_template.dim() == 4 && !the_template.is_contiguous();
+            format = image && is_channels_last(the_template) ? MemoryFormat::ChannelsLast
+                                                             : MemoryFormat::Contiguous;
+          }
+          return input.resize_(the_template.shape(), format);
+        }),
 };
 
 constinit const Op op::set_ = {

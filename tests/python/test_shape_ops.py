@@ -8,6 +8,16 @@ from both import compare, outcome
 
 # Each line on x = arange(12.) in (3, 4), y = zeros(2, 3, 4), s = tensor(1.), i = tensor([0, 2]) and the mask b = x > 5.
 LINES = r"""
+x.resize_((1,3,2,2),memory_format=torch.channels_last).stride()
+x.resize_((1,3,2),memory_format=torch.channels_last)
+x.resize_((3,4),memory_format=torch.preserve_format)
+x.t().resize_((4,3),memory_format=torch.contiguous_format).stride()
+torch.zeros(1,2,3,2).resize_as_(torch.zeros(1,3,2,2).contiguous(memory_format=torch.channels_last)).stride()
+torch.zeros(1,2,3,2).resize_as_(torch.zeros(1,3,2,2).contiguous(memory_format=torch.channels_last),memory_format=torch.preserve_format).stride()
+torch.zeros(1,2,3,2).resize_as_(torch.zeros(1,3,2,2),memory_format=torch.channels_last).stride()
+torch.zeros(6).resize_as_(x[:2,:3].t(),memory_format=torch.preserve_format).stride()
+torch.zeros(0).resize_(0,4,2**61)
+torch.zeros(0).resize_(2,4,2**29,2**29)
 torch.add(x[0],1,out=x[0])
 torch.add(x.view(-1)[:6],1,out=x.view(-1)[3:9])
 torch.add(x.view(-1)[:6],1,out=x.view(-1)[6:])
