@@ -195,6 +195,9 @@ void add_hook(const Tensor& tensor, std::shared_ptr<TensorHook> hook);
 void add_hook(const Tensor& leaf, std::shared_ptr<LeafHook> hook);
 void add_hook(Node& node, std::shared_ptr<PreHook> hook);
 void add_hook(Node& node, std::shared_ptr<PostHook> hook);
+/// Throws unless what a hook returned, if anything, resembles the gradient that it replaces.
+void check_replacement(const Tensor& gradient, const Tensor& replaced,
+                       const std::string& hook = "function");
 /// Lets a non-leaf keep its gradient in `grad`, as leaves do.
 void retain_grad(const Tensor& tensor);
 bool retains_grad(const Tensor& tensor);
@@ -209,7 +212,9 @@ RemovableHandle register_hook(const Tensor& tensor, F function) {
         function(gradient);
         return Tensor();
       } else {
-        return function(gradient);
+        Tensor replaced = function(gradient);
+        check_replacement(gradient, replaced);
+        return replaced;
       }
     }
     F function;
@@ -401,8 +406,10 @@ void detach_(const Tensor& tensor);
 // Modes.
 
 bool grad_enabled();
+inline bool is_grad_enabled() { return grad_enabled(); }
 void set_grad_enabled(bool enabled);
 bool inference_enabled();
+inline bool is_inference_mode_enabled() { return inference_enabled(); }
 void set_inference_enabled(bool enabled);
 
 /// Sets whether operations are recorded, until the end of the scope.
@@ -477,11 +484,11 @@ Root make_root(const Tensor& tensor, const Tensor& gradient, size_t i);
 void backward(Tensors roots, Tensors gradients = {}, std::optional<bool> retain_graph = {},
               bool create_graph = false, Tensors inputs = {});
 
-/// The gradients of `outputs` with respect to `inputs`, in that order; undefined where `outputs` do
-/// not depend on an input and `allow_unused`.
+/// The gradients of `outputs` with respect to `inputs`, in that order. Where `outputs` do not
+/// depend on an input: undefined if `allow_unused`, zeros if `materialize_grads`, else an error.
 std::vector<Tensor> grad(Tensors outputs, Tensors inputs, Tensors grad_outputs = {},
                          std::optional<bool> retain_graph = {}, bool create_graph = false,
-                         bool allow_unused = false);
+                         bool allow_unused = false, bool materialize_grads = false);
 
 /// Warns, once, that backward(create_graph=True) makes reference cycles.
 void warn_of_cycle();

@@ -19,6 +19,8 @@
 
 #include <any>
 #include <map>
+#include <tuple>
+#include <utility>
 
 namespace rushlight::autograd {
 
@@ -103,41 +105,26 @@ std::string type_name(const std::type_info& type);
 std::vector<Tensor> run_once(FunctionRef<std::vector<Tensor>()> backward,
                              const std::vector<Tensor>& gradients);
 
-/// Base of functions with a backward of their own; see the top of this file. With
-/// `static constexpr bool once_differentiable = true;` that backward is not recorded, and a second
-/// derivative through it throws. `forward` may take
-/// other arguments besides tensors and return a Tensor or a vector of them; `backward` returns one
-/// gradient for each argument (for others than tensors an undefined one).
+/// Base of functions with a backward of their own; see the top of this file.
+///
+/// `forward` may take other arguments besides tensors, optional tensors and lists of tensors, and
+/// returns a Tensor or a vector of them. It is given the context first, unless there is
+/// `static void setup_context(Context&, const auto& inputs, const auto& result)`, which is called
+/// after it with its arguments as a tuple. `backward` returns a gradient for each argument and each
+/// tensor of a list; for what is no tensor an undefined one. With
+/// `static constexpr bool once_differentiable = true;` it is not recorded, and a second derivative
+/// through it throws.
 template <class Self>
 class Function {
  public:
   template <class... Arguments>
   static auto apply(Arguments&&... arguments) {
-    struct Made final : FunctionNode {
-      std::string name() const override { return type_name(typeid(Self)) + "Backward"; }
-      std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override {
-        std::vector<Tensor> all;
-        if constexpr (requires { Self::once_differentiable; })
-          all = run_once([&] { return Self::backward(context, gradients); }, gradients);
-        else
-          all = Self::backward(context, std::move(gradients));
-        check(all.size() == sizeof...(Arguments), "function ", name(),
-              " returned an incorrect number of gradients (expected ", sizeof...(Arguments),
-              ", got ", all.size(), ")");
-        constexpr bool is_tensor[] = {std::is_same_v<std::remove_cvref_t<Arguments>, Tensor>...};
-        std::vector<Tensor> chosen;
-        for (size_t i = 0; i < all.size(); ++i) {
-          if (is_tensor[i]) chosen.push_back(std::move(all[i]));
-        }
-        return chosen;
-      }
-    };
+    auto node = Ref<Made>::adopt(new Made());
     std::vector<Tensor> inputs;
-    (add_tensor(inputs, arguments), ...);
-    auto node = Ref<FunctionNode>::adopt(new Made());
+    (node->add_argument(inputs, arguments), ...);
     node->begin(std::move(inputs));
     NoGrad guard;
-    auto result = Self::forward(node->context, std::forward<Arguments>(arguments)...);
+    auto result = run_forward(node->context, std::forward<Arguments>(arguments)...);
     if constexpr (std::is_same_v<decltype(result), Tensor>) {
       std::vector<Tensor> results = {std::move(result)};
       node->finish(node, results);
@@ -149,9 +136,51 @@ class Function {
   }
 
  private:
-  template <class T>
-  static void add_tensor(std::vector<Tensor>& inputs, const T& argument) {
-    if constexpr (std::is_same_v<T, Tensor>) inputs.push_back(argument);
+  struct Made final : FunctionNode {
+    std::string name() const override { return type_name(typeid(Self)) + "Backward"; }
+
+    template <class T>
+    void add_argument(std::vector<Tensor>& inputs, const T& argument) {
+      if constexpr (std::is_same_v<T, Tensor>) {
+        inputs.push_back(argument);
+        is_tensor.push_back(true);
+      } else if constexpr (std::is_same_v<T, std::optional<Tensor>>) {
+        add_argument(inputs, argument.value_or(Tensor()));
+      } else if constexpr (std::is_convertible_v<const T&, std::span<const Tensor>>) {
+        for (const Tensor& each : std::span<const Tensor>(argument)) add_argument(inputs, each);
+      } else {
+        is_tensor.push_back(false);
+      }
+    }
+
+    std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override {
+      std::vector<Tensor> all;
+      if constexpr (requires { Self::once_differentiable; })
+        all = run_once([&] { return Self::backward(context, gradients); }, gradients);
+      else
+        all = Self::backward(context, std::move(gradients));
+      check(all.size() == is_tensor.size(), "function ", name(),
+            " returned an incorrect number of gradients (expected ", is_tensor.size(), ", got ",
+            all.size(), ")");
+      std::vector<Tensor> chosen;
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (is_tensor[i]) chosen.push_back(std::move(all[i]));
+      }
+      return chosen;
+    }
+
+    SmallVector<bool, 8> is_tensor;  // of the arguments, lists spread
+  };
+
+  template <class... Arguments>
+  static auto run_forward(Context& context, Arguments&&... arguments) {
+    if constexpr (requires { Self::forward(context, std::forward<Arguments>(arguments)...); }) {
+      return Self::forward(context, std::forward<Arguments>(arguments)...);
+    } else {
+      auto result = Self::forward(arguments...);
+      Self::setup_context(context, std::tie(arguments...), std::as_const(result));
+      return result;
+    }
   }
 };
 

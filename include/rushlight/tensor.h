@@ -118,6 +118,7 @@ class Tensor {
   bool is_leaf() const;
   /// The accumulated gradient; undefined if there is none.
   Tensor grad() const;
+  /// Throws if `grad` has another shape.
   void set_grad(const Tensor& grad) const;
   /// `x.data = source`: the elements of `source` take the place of this tensor's, unseen by
   /// autograd. Throws if this tensor requires grad and `source` is not floating.

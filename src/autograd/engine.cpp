@@ -479,12 +479,18 @@ void refuse_unused(size_t index) {
 }
 
 std::vector<Tensor> grad(Tensors outputs, Tensors inputs, Tensors grad_outputs,
-                         std::optional<bool> retain_graph, bool create_graph, bool allow_unused) {
+                         std::optional<bool> retain_graph, bool create_graph, bool allow_unused,
+                         bool materialize_grads) {
+  check(!inputs.empty(), "`inputs` argument to `grad()` cannot be empty.");
   std::vector<Tensor> results =
       run_backward(make_roots(outputs, grad_outputs), target_edges(inputs), false,
                    {retain_graph.value_or(create_graph), create_graph});
-  for (size_t i = 0; i < results.size() && !allow_unused; ++i) {
-    if (!results[i].defined()) refuse_unused(i);
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].defined()) continue;
+    if (materialize_grads)
+      results[i] = zeros_like(inputs[i]).requires_grad_(create_graph);
+    else if (!allow_unused)
+      refuse_unused(i);
   }
   return results;
 }

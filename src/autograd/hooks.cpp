@@ -63,6 +63,16 @@ void add_hook(Node& node, std::shared_ptr<PostHook> hook) {
   append(node.own_hooks().post, std::move(hook), is_removed<PostHook>);
 }
 
+void check_replacement(const Tensor& gradient, const Tensor& replaced, const std::string& hook) {
+  if (!gradient.defined() || !replaced.defined()) return;
+  check(replaced.dtype() == gradient.dtype(), "hook '", hook,
+        "' has changed the type of value (was torch.", info(gradient.dtype()).legacy,
+        "Tensor got torch.", info(replaced.dtype()).legacy, "Tensor)");
+  check(same(replaced.shape(), gradient.shape()), "hook '", hook,
+        "' has changed the size of value (was ", to_string(gradient.shape()), ", got ",
+        to_string(replaced.shape()), ")");
+}
+
 void retain_grad(const Tensor& tensor) {
   check(tensor.requires_grad(), "can't retain_grad on Tensor that has requires_grad=False");
   if (tensor.is_leaf() || retains_grad(tensor)) return;

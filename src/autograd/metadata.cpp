@@ -104,6 +104,12 @@ Tensor Tensor::grad() const {
 
 void Tensor::set_grad(const Tensor& grad) const {
   if (!grad.defined() && !impl_->autograd) return;
+  if (grad.defined()) {
+    check(same(grad.shape(), shape()), "attempting to assign a gradient of size '",
+          rushlight::to_string(grad.shape()), "' to a tensor of size '",
+          rushlight::to_string(shape()),
+          "'. Please ensure that the gradient and the tensor are the same size");
+  }
   autograd::Metadata& meta = autograd::metadata(*this);
   Tensor before = grad;  // released last: that may call into Python
   std::swap(meta.retained ? *meta.retained : meta.grad, before);

@@ -80,11 +80,28 @@ void check_overlaps(const Call& call, const Tensor& written) {
   }
 }
 
+/// What a forward made may be a view of a tensor of its own: to the caller it is none.
+[[gnu::cold]] void forget_base(const Call& call, const Tensor& result) {
+  for (uint16_t index : call.op.info->tensor_parameters) {
+    const Value& argument = call.arguments[index];
+    if (argument.is_tensor() && argument.tensor().is_same(result)) return;
+  }
+  result.impl()->is_view = false;
+  result.impl()->autograd->view = {};
+}
+
 void run_forward(Call& call) {
   if (const Tensor* target = written(call)) [[unlikely]]
     check_overlaps(call, *target);
   call.op.forward(call);
-  if (!call.destination) return;
+  if (!call.destination) {
+    if (call.op.info->view_of >= 0) return;
+    for (const Tensor& result : call.results.tensors) {
+      if (result.defined() && result.impl()->is_view) [[unlikely]]
+        forget_base(call, result);
+    }
+    return;
+  }
   Tensor& result = call.results.tensors[0];
   if (result.is_same(*call.destination)) return;
   // The forward made a new tensor: its elements replace the destination's.

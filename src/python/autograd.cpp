@@ -237,6 +237,9 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
     check(gradient == Py_None || is_tensor(gradient), ErrorKind::Type,
           "gradients can be either Tensors or None, but got ", Py_TYPE(gradient)->tp_name);
     bool keep = retain == Py_None ? create != 0 : PyObject_IsTrue(retain) == 1;
+    std::vector<autograd::Root> roots;
+    Tensor weight = gradient == Py_None ? Tensor() : tensor_of(gradient);
+    roots.push_back(autograd::make_root(tensor_of(self), weight, 0));
     std::vector<autograd::Edge> only;
     if (inputs != Py_None) {
       bool single = is_tensor(inputs) || is_edge(inputs);
@@ -249,9 +252,6 @@ PyObject* tensor_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
       only = targets_in(list.get(), true);
       check(!only.empty(), "`inputs` argument to `backward()` cannot be empty.");
     }
-    std::vector<autograd::Root> roots;
-    Tensor weight = gradient == Py_None ? Tensor() : tensor_of(gradient);
-    roots.push_back(autograd::make_root(tensor_of(self), weight, 0));
     run_pass(std::move(roots), only, true, keep, create != 0);
     return Py_NewRef(Py_None);
   });

@@ -51,12 +51,7 @@ Tensor replacement(const Tensor& gradient, PyObject* object, PyObject* function)
   check(is_tensor(object), ErrorKind::Type, "expected Variable, but hook returned '",
         Py_TYPE(object)->tp_name, "'");
   const Tensor& replaced = tensor_of(object);
-  if (!gradient.defined()) return replaced;
-  check(replaced.dtype() == gradient.dtype(), "hook '", name_of(function),
-        "' has changed the type of value (was torch.", info(gradient.dtype()).legacy,
-        "Tensor got torch.", info(replaced.dtype()).legacy, "Tensor)");
-  check(same(replaced.shape(), gradient.shape()), "hook '", name_of(function),
-        "' has changed the size of value");
+  autograd::check_replacement(gradient, replaced, name_of(function));
   return replaced;
 }
 

@@ -348,9 +348,6 @@ int set_grad(PyObject* self, PyObject* value, void*) {
               Py_TYPE(value)->tp_name);
         check(value != self, "can't assign Variable as its own grad");
         const Tensor& grad = tensor_of(value);
-        check(same(grad.shape(), tensor.shape()), "attempting to assign a gradient of size '",
-              to_string(grad.shape()), "' to a tensor of size '", to_string(tensor.shape()),
-              "'. Please ensure that the gradient and the tensor are the same size");
         std::optional<DType> expected =
             tensor.is_leaf() ? autograd::grad_dtype(tensor) : tensor.dtype();
         check(!expected || grad.dtype() == *expected,

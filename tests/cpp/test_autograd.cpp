@@ -210,6 +210,52 @@ TEST(Autograd, CustomFunctions) {
   EXPECT_EQ(values(second), values(y * 4));
 }
 
+struct WeightedSum : autograd::Function<WeightedSum> {
+  static Tensor forward(const std::vector<Tensor>& parts, const std::optional<Tensor>& shift,
+                        double weight) {
+    Tensor sum = (parts[0] + parts[1]) * weight;
+    return shift ? sum + *shift : sum;
+  }
+  static void setup_context(autograd::Context& context, const auto& inputs, const Tensor& result) {
+    auto& [parts, shift, weight] = inputs;
+    context.save_for_backward({parts[0], result});
+    context.saved_data["weight"] = weight;
+  }
+  static std::vector<Tensor> backward(autograd::Context& context, std::vector<Tensor> gradients) {
+    EXPECT_EQ(context.get_saved_variables().size(), 2u);
+    Tensor part = gradients[0] * std::any_cast<double>(context.saved_data["weight"]);
+    return {part, part, gradients[0], Tensor()};
+  }
+};
+
+TEST(Autograd, CustomFunctionsOfListsWithContextSetUpAfterwards) {
+  Tensor x = leaf({0, 1}), y = leaf({2, 3}), z = leaf({4, 5});
+  std::vector<Tensor> parts = {x, y};
+  WeightedSum::apply(parts, std::optional<Tensor>(z), 2.0).sum().backward();
+  WeightedSum::apply(parts, std::optional<Tensor>(), 3.0).sum().backward();
+  EXPECT_EQ(values(x.grad()), (List{5, 5}));
+  EXPECT_EQ(values(y.grad()), (List{5, 5}));
+  EXPECT_EQ(values(z.grad()), (List{1, 1}));
+}
+
+TEST(Autograd, WhatWasNotUsedHasZeroGradientsIfAsked) {
+  Tensor x = leaf({0, 1}), y = leaf({2, 3});
+  EXPECT_THROW(autograd::grad({x.sum()}, {y}), Error);
+  EXPECT_THROW(autograd::grad({x.sum()}, {}), Error);
+  EXPECT_FALSE(autograd::grad({x.sum()}, {y}, {}, {}, false, true)[0].defined());
+  EXPECT_EQ(values(autograd::grad({x.sum()}, {y}, {}, {}, false, false, true)[0]), (List{0, 0}));
+}
+
+TEST(Autograd, WhatDoesNotFitIsRefused) {
+  Tensor x = leaf({0, 1});
+  EXPECT_THROW(x.set_grad(ones({3})), Error);
+  auto of_other_size = autograd::register_hook(x, [](const Tensor&) { return ones({3}); });
+  EXPECT_THROW((x * 2).sum().backward(), Error);
+  of_other_size.remove();
+  autograd::register_hook(x, [](const Tensor& g) { return g.to(DType::Int64); });
+  EXPECT_THROW((x * 2).sum().backward(), Error);
+}
+
 TEST(Autograd, TheErrorNamesTheCulprits) {
   Tensor x = leaf({1, 2});
   Tensor y = (x * 1).exp();

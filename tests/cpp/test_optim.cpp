@@ -148,9 +148,10 @@ TEST(Optim, Errors) {
   SGD optimizer({x});
   EXPECT_EQ(error_of([&] { optimizer.add_group({x}); }),
             value("some parameters appear in more than one parameter group"));
-  x.set_grad(ones({2}));
+  x.set_grad(ones({1}));
+  x.set_data(ones({2}));
   EXPECT_EQ(error_of([&] { optimizer.step(); }).second,
-            "step(): a parameter has shape [1], but its grad has shape [2]");
+            "step(): a parameter has shape [2], but its grad has shape [1]");
 }
 
 }  // namespace

@@ -2131,3 +2131,24 @@ def backward_with_create_graph_warns_once():
 def unique_by_its_inner_names():
     x = torch.tensor([2.0, 1.0, 2.0])
     return torch._unique(x, True, True), torch._unique2(x, True, False, True)[::2], torch._VF.unique_dim(x, 0)
+
+
+def results_made_by_way_of_views_are_none():
+    for function in (
+        lambda x: x.sort(0),
+        lambda x: x.sort(1),
+        lambda x: x.topk(2, 0),
+        lambda x: x.kthvalue(1, 1, True),
+        lambda x: x.median(0),
+        lambda x: x.mode(0),
+    ):
+        x = torch.tensor([[3.0, 1.0], [2.0, 4.0], [0.0, 7.0]], requires_grad=True)
+        values, indices = function(x)
+        values += 1
+        values[0] = 0
+        note(values._is_view(), indices._is_view(), values, torch.autograd.grad(values.sum(), x))
+
+
+def backward_checks_its_roots_first():
+    x, frozen = leaf(), torch.ones(3)
+    try_each(lambda: frozen.sum().backward(inputs=[frozen]), lambda: x.sum().backward(inputs=[frozen]))
