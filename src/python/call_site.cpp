@@ -15,6 +15,7 @@ namespace {
 /// Stands for a code object, and outlives it.
 struct CodeRecord {
   PyCodeObject* code;  // null once it is gone
+  bool is_ours;        // of the package itself: users ask for their own lines
 };
 
 Py_ssize_t g_extra = -1;  // the slot of code objects that holds their record
@@ -43,6 +44,21 @@ int instruction_of(PyFrameObject* frame) {
 #endif
 }
 
+/// Where the package lies, with a slash at the end; empty if that can't be told.
+std::string package_folder() {
+  Object module = Object::steal(PyImport_ImportModule("rushlight"));
+  if (!module) return "";
+  Object file = Object::steal(PyObject_GetAttrString(module.get(), "__file__"));
+  const char* path = file ? PyUnicode_AsUTF8(file.get()) : nullptr;
+  return path ? std::string(path, std::string_view(path).rfind('/') + 1) : "";
+}
+
+bool is_ours(PyCodeObject* code) {
+  static const std::string folder = package_folder();
+  const char* file = PyUnicode_AsUTF8(code->co_filename);
+  return file && !folder.empty() && std::string_view(file).starts_with(folder);
+}
+
 CodeRecord* record_of(PyCodeObject* code) {
   // Most calls come from the code that the last one came from.
   static PyCodeObject* last_code = nullptr;
@@ -51,7 +67,7 @@ CodeRecord* record_of(PyCodeObject* code) {
   void* extra = nullptr;
   auto* object = reinterpret_cast<PyObject*>(code);
   if (get_extra(object, &extra) == 0 && !extra) {
-    extra = new CodeRecord{code};
+    extra = new CodeRecord{code, is_ours(code)};
     if (set_extra(object, extra) != 0) {
       delete static_cast<CodeRecord*>(extra);
       extra = nullptr;
@@ -62,14 +78,33 @@ CodeRecord* record_of(PyCodeObject* code) {
   return last = static_cast<CodeRecord*>(extra);
 }
 
+CallSite site_of(PyFrameObject* frame) {
+  PyCodeObject* code = PyFrame_GetCode(frame);
+  CallSite site{record_of(code), instruction_of(frame)};
+  Py_DECREF(code);
+  return site;
+}
+
+bool is_ours(const CallSite& site) {
+  return site.code && static_cast<const CodeRecord*>(site.code)->is_ours;
+}
+
 CallSite current() noexcept {
   if (without_gil_site.code) return without_gil_site;
   if (!PyGILState_Check()) return {};
   PyFrameObject* frame = PyEval_GetFrame();
   if (!frame) return {};
-  PyCodeObject* code = PyFrame_GetCode(frame);
-  CallSite site{record_of(code), instruction_of(frame)};
-  Py_DECREF(code);
+  CallSite site = site_of(frame);
+  if (!is_ours(site)) [[likely]]
+    return site;
+  // Called by the package itself: the nearest line of somebody else, if there is one.
+  Object caller = Object::steal((PyObject*)PyFrame_GetBack(frame));
+  while (caller) {
+    frame = (PyFrameObject*)caller.get();
+    CallSite outer = site_of(frame);
+    if (!is_ours(outer)) return outer;
+    caller = Object::steal((PyObject*)PyFrame_GetBack(frame));
+  }
   return site;
 }
 

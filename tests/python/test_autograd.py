@@ -116,6 +116,17 @@ def test_the_error_names_the_culprits():
     assert f"`mul_` ({__file__}:{saved + 2}) changed it since" in str(error.value)
 
 
+def test_the_error_names_a_line_of_the_program_not_of_the_library():
+    x = leaf()
+    a, b = x * 1, x * 1
+    line = __import__("inspect").currentframe().f_lineno + 1
+    y = rushlight.tensordot(a, b, dims=0)  # a function in Python, which calls operations
+    a.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation") as error:
+        y.sum().backward()
+    assert f"({__file__}:{line}) saved its input" in str(error.value)
+
+
 @pytest.mark.sanitize
 def test_the_culprit_may_be_code_that_is_gone():
     x = leaf()
