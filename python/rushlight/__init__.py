@@ -24,6 +24,7 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     from_dlpack,
     from_numpy,
     frombuffer,
+    get_default_device,
     get_default_dtype,
     get_num_threads,
     half,
@@ -42,6 +43,7 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     memory_format,
     preserve_format,
     release_memory,
+    set_default_device,
     set_num_threads,
     short,
     sparse_coo,
@@ -115,6 +117,7 @@ _LAZY = frozenset(
         "cuda",
         "accelerator",
         "backends",
+        "compiler",
     )
 )
 

@@ -122,7 +122,7 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, pin_
         )
         data = data.detach()
         return data.to(dtype or data.dtype, copy=True).requires_grad_(requires_grad)
-    return _C.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
 def is_set_to(self, tensor):

@@ -28,10 +28,8 @@ __all__ = [
     "can_cast",
     "finfo",
     "iinfo",
-    "set_default_device",
     "set_default_tensor_type",
     "is_storage",
-    "get_default_device",
     "use_deterministic_algorithms",
     "are_deterministic_algorithms_enabled",
     "is_deterministic_algorithms_warn_only_enabled",
@@ -292,17 +290,6 @@ def set_default_dtype(d) -> None:
 __all__.append("set_default_dtype")
 
 
-def get_default_device() -> _C.device:
-    """Where new tensors are made: the CPU."""
-    return _C.device("cpu")
-
-
-def set_default_device(device) -> None:
-    """Accepts the CPU."""
-    if device is not None and _C.device(device).type != "cpu":
-        raise NotImplementedError("the default device is always the CPU; pass device= where it differs")
-
-
 _DEBUG_MODES = ("default", "warn", "error")
 _debug_mode = 0  # what was asked for; every algorithm is deterministic
 
@@ -399,6 +386,25 @@ def set_warn_always(b: bool, /) -> None:
     _C._set_warn_always(b)
 
 
-def compile(model=None, **options) -> Any:
-    """The model itself: operations run eagerly, without a compiler."""
-    return model if model is not None else lambda function: function
+def compile(
+    model=None,
+    *,
+    fullgraph=False,
+    dynamic=None,
+    backend=None,
+    mode=None,
+    options=None,
+    name=None,
+    disable=False,
+    recompile_limit=None,
+    isolate_recompiles=False,
+    shapes_spec=None,
+) -> Any:
+    """The model itself, or, without one, a decorator that gives it: operations run eagerly, without a compiler."""
+    if mode is not None and options is not None:
+        raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
+    if model is None:
+        return compile
+    if not callable(model):
+        raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
+    return model

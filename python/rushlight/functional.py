@@ -228,6 +228,7 @@ def asarray(
         raise ValueError(f"can't alias tensor with dtype '{tensor.dtype}' into dtype '{dtype}'.")
     if copy or wrong:
         tensor = tensor.to(dtype or tensor.dtype, copy=True)
+    tensor = _C.as_tensor(tensor, device=device)
     if requires_grad and not tensor.requires_grad:
         tensor = tensor.detach().requires_grad_()
     elif not requires_grad and tensor.requires_grad:

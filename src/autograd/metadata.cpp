@@ -117,6 +117,9 @@ void Tensor::set_grad(const Tensor& grad) const {
 
 void Tensor::set_data(const Tensor& source) const {
   const TensorImpl* from = source.impl();
+  check(from->device == impl_->device,
+        "Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have "
+        "incompatible tensor type: one is on the meta device.");
   check(is_floating(from->dtype) || !impl_->requires_grad,
         "data set to a tensor that requires gradients must be floating point or complex dtype");
   if (from->dtype != impl_->dtype) autograd::reset_accumulator(*this);
@@ -131,6 +134,7 @@ void Tensor::backward(const Tensor& gradient, std::optional<bool> retain_graph,
 Tensor Tensor::variable_data() const {
   Tensor data =
       make_tensor(impl_->storage, impl_->dtype, impl_->shape, impl_->strides, impl_->offset);
+  data.impl()->device = impl_->device;
   data.impl()->own_version = Ref<OwnVersion>::adopt(new OwnVersion());
   return data;
 }

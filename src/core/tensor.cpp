@@ -104,6 +104,7 @@ Tensor wrapped_number(const Scalar& number, DType dtype) {
 
 Scalar Tensor::item_scalar() const {
   check(numel() == 1, "a Tensor with ", numel(), " elements cannot be converted to Scalar");
+  check(device().type == DeviceType::Cpu, "Tensor.item() cannot be called on meta tensors");
   return dispatch(dtype(), [&]<class T>(CppType<T>) -> Scalar {
     if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
       return double(float(*data<T>()));

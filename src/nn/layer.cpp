@@ -99,8 +99,12 @@ const LayerInfo& info(const LayerEntry& entry) {
   return *entry.info;
 }
 
+std::optional<Device> Arguments::device() const {
+  return (*this)["device"].as<std::optional<Device>>();
+}
+
 Tensor Arguments::empty(Ints shape) const {
-  return rushlight::empty(shape, (*this)["dtype"].as<std::optional<DType>>());
+  return rushlight::empty(shape, (*this)["dtype"].as<std::optional<DType>>(), device());
 }
 
 Layer::Layer() = default;

@@ -16,7 +16,8 @@ struct Arguments {
   const Value* values;
   mutable bool initialised = false;  ///< set by a `build` that leaves nothing to reset
   const Value& operator[](Name name) const { return values[size_t(schema.find(name))]; }
-  /// Dtype and device for the parameters.
+  std::optional<Device> device() const;
+  /// With the dtype and on the device that were asked for.
   Tensor empty(Ints shape) const;
 };
 

@@ -39,7 +39,8 @@ void build_batch(Layer& layer, const Arguments& arguments) {
   bool tracks = layer.flag("track_running_stats");
   layer.register_buffer("running_mean", tracks ? arguments.empty(count) : Tensor());
   layer.register_buffer("running_var", tracks ? arguments.empty(count) : Tensor());
-  layer.register_buffer("num_batches_tracked", tracks ? zeros({}, DType::Int64) : Tensor());
+  layer.register_buffer("num_batches_tracked",
+                        tracks ? zeros({}, DType::Int64, arguments.device()) : Tensor());
 }
 
 void reset_batch(Layer& layer) {

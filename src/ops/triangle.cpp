@@ -54,7 +54,8 @@ __int128 lower_count(int64_t rows, int64_t columns, int64_t offset) {
 }
 
 /// Row and column of every element of a triangle, in row-major order.
-Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lower, DType dtype) {
+Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lower,
+                        std::optional<DType> dtype, std::optional<Device> device) {
   check(rows >= 0, "row must be non-negative, got ", rows);
   check(columns >= 0, "col must be non-negative, got ", columns);
   offset = std::clamp(offset, -rows, columns);
@@ -62,7 +63,10 @@ Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lowe
                          : __int128(rows) * columns - lower_count(rows, columns, offset - 1);
   check(count <= INT64_MAX / 2, "Storage size calculation overflowed with sizes=[2, ", rows, " * ",
         columns, "]");
-  Tensor result = make_tensor({{2, int64_t(count)}}, DType::Int64);
+  const int64_t shape[] = {2, int64_t(count)};
+  if (device && device->type == DeviceType::Meta)
+    return make_tensor(shape, dtype.value_or(DType::Int64), *device);
+  Tensor result = make_tensor(shape, DType::Int64);
   int64_t *row_of = result.data<int64_t>(), *column_of = row_of + int64_t(count);
   int64_t first_row = lower ? std::max<int64_t>(0, -offset) : 0;
   for (int64_t row = first_row; count > 0; ++row) {
@@ -73,7 +77,7 @@ Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lowe
       *column_of++ = column;
     }
   }
-  return dtype == DType::Int64 ? result : result.to(dtype);
+  return dtype.value_or(DType::Int64) == DType::Int64 ? result : result.to(*dtype);
 }
 
 constexpr auto fill_diagonal = [](const Tensor& input, const Scalar& fill_value,
@@ -139,8 +143,8 @@ constinit const Op op::tril_indices = {
     .doc = "Rows and columns of the lower triangle of a (row, col) matrix, in row-major order.",
     .examples = "tril_indices(3, 4)\ntril_indices(3, 3, -1)",
     .forward = run([](int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
-                      std::optional<Layout>, std::optional<Device>, std::optional<bool>) {
-      return triangle_indices(row, col, offset, true, dtype.value_or(DType::Int64));
+                      std::optional<Layout>, std::optional<Device> device, std::optional<bool>) {
+      return triangle_indices(row, col, offset, true, dtype, device);
     }),
 };
 
@@ -151,8 +155,8 @@ constinit const Op op::triu_indices = {
     .doc = "Rows and columns of the upper triangle of a (row, col) matrix, in row-major order.",
     .examples = "triu_indices(3, 4)\ntriu_indices(3, 3, 1)",
     .forward = run([](int64_t row, int64_t col, int64_t offset, std::optional<DType> dtype,
-                      std::optional<Layout>, std::optional<Device>, std::optional<bool>) {
-      return triangle_indices(row, col, offset, false, dtype.value_or(DType::Int64));
+                      std::optional<Layout>, std::optional<Device> device, std::optional<bool>) {
+      return triangle_indices(row, col, offset, false, dtype, device);
     }),
 };
 

@@ -50,12 +50,13 @@ void run_strided(const Rule& rule, const Tensor& parameter, const Tensor& gradie
 template <class Rule>
 void run(const Rule& rule, const Tensor& parameter, const Tensor& gradient, State& state,
          std::array<bool, 3> used = {}) {
+  if (parameter.device().type == DeviceType::Meta) return count_write(parameter);
   bool contiguous = parameter.is_contiguous() && gradient.is_contiguous();
   void* arrays[5] = {parameter.data(), gradient.data()};
   for (size_t i = 0; i < 3; ++i) {
     if (!used[i]) continue;
     const Tensor& tensor = state.tensors[i];
-    check(tensor.dtype() == parameter.dtype() &&
+    check(tensor.dtype() == parameter.dtype() && tensor.device() == parameter.device() &&
               std::ranges::equal(tensor.shape(), parameter.shape()),
           "step(): the optimizer's state has ", info(tensor.dtype()).name, " elements of shape ",
           to_string(tensor.shape()), ", but its parameter has ", info(parameter.dtype()).name,
@@ -77,6 +78,8 @@ void check_step(const Tensor& parameter, const Tensor& gradient) {
         info(parameter.dtype()).name, "; only floating-point parameters can be optimized");
   check(gradient.dtype() == parameter.dtype(), "step(): a parameter has dtype ",
         info(parameter.dtype()).name, ", but its grad has dtype ", info(gradient.dtype()).name);
+  check(gradient.device() == parameter.device(), "step(): a parameter is on device ",
+        to_string(parameter.device()), ", but its grad is on ", to_string(gradient.device()));
   check(std::ranges::equal(gradient.shape(), parameter.shape()), "step(): a parameter has shape ",
         to_string(parameter.shape()), ", but its grad has shape ", to_string(gradient.shape()));
 }

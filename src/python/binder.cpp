@@ -377,6 +377,9 @@ bool bind(const Overload& overload, PyObject* const* arguments, size_t count, Py
       return false;
     }
   }
+  if (overload.place >= 0 && bound.values[overload.place].is_none()) {
+    if (std::optional<Device> device = default_device()) bound.values[overload.place] = *device;
+  }
   return true;
 }
 

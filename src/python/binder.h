@@ -17,6 +17,7 @@ struct Overload {
   const Op* op;
   std::vector<PyObject*> names;
   bool is_factory = false;     ///< takes requires_grad=, pin_memory= and layout= as well
+  int place = -1;              ///< the parameter `device` of one that makes tensors from no tensor
   bool takes_out = false;      ///< accepts out=
   bool takes_varargs = false;  ///< `x.view(2, 3)` for `x.view((2, 3))`
   int fixed_positional = 0;    ///< positional parameters that come before those varargs

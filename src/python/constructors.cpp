@@ -22,6 +22,15 @@ void check_keywords(const char* function, const char* const* names, PyObject* ke
   }
 }
 
+/// The device that was asked for, or the default one if there is any.
+std::optional<Device> to_place(const char* function, PyObject* object) {
+  if (object == Py_None) return default_device();
+  Device place;
+  check(to_device(object, place), ErrorKind::Type, function,
+        "(): argument 'device' must be torch.device, not ", Py_TYPE(object)->tp_name);
+  return place;
+}
+
 /// torch.tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)
 PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
@@ -35,13 +44,11 @@ PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
       return nullptr;
     }
     DType wanted;
-    Device place;
     check(data != nullptr, ErrorKind::Type,
           "tensor() missing 1 required positional arguments: \"data\"");
     check(dtype == Py_None || to_dtype(dtype, wanted), ErrorKind::Type,
           "tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
-    check(device == Py_None || to_device(device, place), ErrorKind::Type,
-          "tensor(): argument 'device' must be torch.device, not ", Py_TYPE(device)->tp_name);
+    Device place = to_place("tensor", device).value_or(kCpu);
     if (is_tensor(data)) {
       checked(PyErr_WarnEx(PyExc_UserWarning,
                            "To copy construct from a tensor, it is recommended to use "
@@ -77,6 +84,8 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
             ? share_array(data)
             : tensor_from_data(data, dtype == Py_None ? std::optional<DType>() : wanted);
     if (dtype != Py_None) tensor = tensor.to(wanted);
+    if (auto place = to_place("as_tensor", device); place && *place != tensor.device())
+      tensor = tensor.to(*place);
     return wrap(std::move(tensor));
   });
 }

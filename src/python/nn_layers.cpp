@@ -252,6 +252,11 @@ void construct(const LayerMethod& method, PyObject* self, PyObject* const* argum
           ErrorKind::Type, full_name(method), "(): argument '", parameter.name, "' must be ",
           type_name(parameter.type), ", not ", Py_TYPE(placed[i])->tp_name);
   }
+  if (std::optional<Device> device = default_device()) {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (parameters[i].type == Type::Device && values[i].is_none()) values[i] = *device;
+    }
+  }
   nn::Layer& layer = layer_of(self);
   bool resets = layer.build(method.entry, values.data());
   module_object(self)->initialised = true;

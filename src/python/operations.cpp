@@ -192,7 +192,7 @@ bool takes_out(const OpInfo& info) {
 Overload make_overload(const Op& op, bool is_method) {
   Overload overload{&op, {}};
   const Schema& schema = op.info->schema;
-  bool has_dtype = false, has_device = false;
+  bool has_dtype = false, takes_tensors = false;
   int positional = 0, lists = 0;
   size_t all_lists = 0;
   for (const Parameter& parameter : schema.parameters) {
@@ -203,14 +203,16 @@ Overload make_overload(const Op& op, bool is_method) {
     PyUnicode_InternInPlace(&name);
     overload.names.push_back(name);
     has_dtype |= parameter.name == "dtype";
-    has_device |= parameter.name == "device";
+    takes_tensors |= parameter.type == Type::Tensor;
+    if (parameter.type == Type::Device) overload.place = int(overload.names.size()) - 1;
     if (parameter.keyword_only) continue;
     if (parameter.type == Type::Ints) ++lists;
     ++positional;
   }
   check(schema.parameters.size() <= kMaxParameters && all_lists <= kMaxLists, ErrorKind::Value,
         "op table: '", op.schema, "': more parameters or lists than a call has room for");
-  overload.is_factory = has_dtype && has_device;
+  overload.is_factory = has_dtype && overload.place >= 0;
+  if (takes_tensors) overload.place = -1;  // which tell the device
   // PyTorch's rule: varargs where one list of integers is all there is to give by position.
   int fixed = is_method ? 1 : 0;
   bool list_is_last =

@@ -9,6 +9,7 @@
 #include <rushlight/tensor.h>
 
 #include <exception>
+#include <optional>
 #include <string>
 
 namespace rushlight::python {
@@ -150,6 +151,9 @@ bool is_dtype(PyObject* object);
 bool to_dtype(PyObject* object, DType& dtype);
 /// The device, of a device object or its text; false if it is neither. Throws for unknown devices.
 bool to_device(PyObject* object, Device& device);
+/// Where this thread's factories make tensors if not told: of the innermost `with torch.device(…)`,
+/// else what set_default_device said; nothing if neither speaks.
+std::optional<Device> default_device();
 bool to_memory_format(PyObject* object, MemoryFormat& format);
 bool to_layout(PyObject* object, Layout& layout);
 /// The number, of Python's and NumPy's numbers; false if it is none (a string, a list, a tensor).

@@ -100,15 +100,48 @@ PyObject* device_compare(PyObject* a, PyObject* b, int operation) {
 PyObject* device_reduce(PyObject* self, PyObject*) {
   return Py_BuildValue("O(s)", g_device_type, to_string(device_in(self)).c_str());
 }
-/// `with torch.device("cpu"):` is where tensors are made anyway.
+
+/// What `with torch.device(…)` and set_default_device said in this thread.
+struct DefaultDevices {
+  std::optional<Device> base;
+  std::vector<Device> entered;
+};
+thread_local DefaultDevices default_devices;
+
 PyObject* device_enter(PyObject* self, PyObject*) {
-  return guarded([&]() -> PyObject* {
-    check(device_in(self).type == DeviceType::Cpu, ErrorKind::NotImplemented,
-          "the default device is always the CPU; pass device= where it differs");
+  return guarded([&] {
+    default_devices.entered.push_back(device_in(self));
     return Py_NewRef(self);
   });
 }
-PyObject* device_exit(PyObject*, PyObject*) { return Py_NewRef(Py_None); }
+PyObject* device_exit(PyObject*, PyObject*) {
+  return guarded([&] {
+    check(!default_devices.entered.empty(), "torch.device.__exit__ was called without __enter__");
+    default_devices.entered.pop_back();
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* set_default_device(PyObject*, PyObject* object) {
+  return guarded([&] {
+    Device device;
+    check(object == Py_None || to_device(object, device), ErrorKind::Type,
+          "set_default_device(): argument 'device' must be torch.device, not ",
+          Py_TYPE(object)->tp_name);
+    default_devices.base = object == Py_None ? std::optional<Device>() : device;
+    return Py_NewRef(Py_None);
+  });
+}
+PyObject* get_default_device(PyObject*, PyObject*) {
+  return guarded([] { return wrap(default_device().value_or(kCpu)); });
+}
+PyMethodDef device_functions[] = {
+    {"set_default_device", set_default_device, METH_O,
+     "set_default_device(device)\n--\n\nSets where this thread makes new tensors if not told: on "
+     "the CPU, or \"meta\" for tensors without data."},
+    {"get_default_device", get_default_device, METH_NOARGS,
+     "get_default_device()\n--\n\nWhere new tensors are made if not told."},
+    {}};
 
 PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr},
                                 {"__enter__", device_enter, METH_NOARGS, nullptr},
@@ -265,6 +298,10 @@ bool to_dtype(PyObject* object, DType& dtype) {
   return true;
 }
 
+std::optional<Device> default_device() {
+  return default_devices.entered.empty() ? default_devices.base : default_devices.entered.back();
+}
+
 bool to_device(PyObject* object, Device& device) {
   if (Py_TYPE(object) == g_device_type) {
     device = device_in(object);
@@ -366,6 +403,7 @@ PyTypeObject* add_class(PyObject* module, PyType_Spec& spec, PyObject* bases) {
 void add_values(PyObject* module) {
   g_dtype_type = add_class(module, dtype_spec);
   g_device_type = add_class(module, device_spec);
+  add_functions(module, device_functions);
   g_format_type = add_class(module, format_spec);
   g_layout_type = add_class(module, layout_spec);
   g_size_type = add_class(module, size_spec, (PyObject*)&PyTuple_Type);

@@ -81,7 +81,45 @@ def convert(library, overwrite):
     return note, layer(library.ones(1, 2, dtype=library.float64)).shape, [name for name, _ in layer.named_parameters()]
 
 
-@pytest.mark.parametrize("story", [name_module, lambda t: convert(t, False), lambda t: convert(t, True)])
+def compile_programs(library):
+    """What eager programs ask a compiler, decorate for it, and get refused."""
+    compiler = library.compiler
+    told = [compiler.is_compiling(), compiler.is_dynamo_compiling(), compiler.is_exporting()]
+
+    @compiler.disable(recursive=False)
+    @compiler.allow_in_graph
+    @compiler.assume_constant_result
+    def double(x):
+        return x * 2
+
+    @compiler.set_stance("force_eager")
+    def twice(x):
+        with compiler.set_stance("default"):
+            return double(double(x))
+
+    told += [twice(3), compiler.reset(), compiler.cudagraph_mark_step_begin()]
+
+    def plain(x):
+        return x + 1
+
+    told += [library.compile(plain, backend="eager")(4), library.compile(backend="eager")(plain)(5)]
+    for refused in (
+        lambda: library.compile(3),
+        lambda: library.compile(plain, "eager"),
+        lambda: library.compile(plain, speed=3),
+        lambda: compiler.compile(plain, mode="default", options={}),
+        lambda: compiler.allow_in_graph(3),
+        lambda: compiler.disable(3),
+    ):
+        with pytest.raises((AssertionError, RuntimeError, TypeError)) as caught:
+            refused()
+        told.append((caught.type, str(caught.value).split(", but got")[0]))
+    return told
+
+
+@pytest.mark.parametrize(
+    "story", [name_module, compile_programs, lambda t: convert(t, False), lambda t: convert(t, True)]
+)
 def test_as_pytorch(torch, story):
     assert story(rushlight) == story(torch)
 

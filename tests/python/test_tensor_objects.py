@@ -126,13 +126,6 @@ def test_dlpack_capsules_are_used_once_and_let_go_of_their_tensor():
     assert torch.ones(2).__dlpack_device__() == (1, 0)
 
 
-def test_the_cpu_is_a_context():
-    with torch.device("cpu"):
-        assert torch.ones(1).device.type == "cpu"
-    with pytest.raises(NotImplementedError):
-        torch.device("meta").__enter__()
-
-
 def test_is_contiguous_in_another_memory_format():
     tensor = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
     assert tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()

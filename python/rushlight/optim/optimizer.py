@@ -349,6 +349,13 @@ class _Native(Optimizer):
                 f"If capturable=True, {self._on_device} must be on supported devices: there are none on the CPU; "
                 "leave capturable=False."
             )
+        if group.get("fused"):
+            for parameter in group["params"]:
+                if parameter.grad is not None and not (parameter.is_cpu and parameter.is_floating_point()):
+                    raise RuntimeError(
+                        "`fused=True` requires all the params to be floating point Tensors of supported devices: "
+                        f"['cpu'] but {parameter.dtype} and {parameter.device.type}"
+                    )
         if differentiable and group["foreach"] and not self._foreach_differentiable:
             raise AssertionError("_foreach ops don't support autograd: leave foreach=None with differentiable=True")
 

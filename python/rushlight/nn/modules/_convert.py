@@ -20,10 +20,11 @@ class Convertible(ModuleBase):
             if parameter is None:
                 continue
             with no_grad():
-                if __future__.get_overwrite_module_params_on_conversion():
-                    self._parameters[name] = _converted(parameter, fn)
+                value = fn(parameter)
+                if __future__.get_overwrite_module_params_on_conversion() or value.device != parameter.device:
+                    self._parameters[name] = _converted(parameter, value, fn)
                     continue
-                _replace(parameter, fn(parameter))
+                _replace(parameter, value)
                 if parameter.grad is not None:
                     _replace(parameter.grad, fn(parameter.grad))
         for name, buffer in self._buffers.items():
@@ -86,11 +87,11 @@ class Convertible(ModuleBase):
         raise NotImplementedError("Module.share_memory(): Rushlight does not share tensors between processes yet")
 
 
-def _converted(parameter, fn):
+def _converted(parameter, value, fn):
     """Another parameter, and its gradient."""
     from rushlight.nn import Parameter
 
-    result = Parameter(fn(parameter), parameter.requires_grad)
+    result = Parameter(value, parameter.requires_grad)
     if parameter.grad is not None:
         result.grad = fn(parameter.grad).requires_grad_(parameter.grad.requires_grad)
     return result
