@@ -26,6 +26,9 @@ class tensortype(type):
         return isinstance(value, Tensor) and value.dtype is cls.dtype
 
     def __call__(cls, *args, **kwargs):
+        kind = str(kwargs.get("device") or "cpu").partition(":")[0]
+        if kind != "cpu":
+            raise RuntimeError(f"legacy constructor expects device type: cpu but device type: {kind} was passed")
         data = args[0] if len(args) == 1 else None
         if isinstance(data, Tensor) and data.dtype is not cls.dtype:
             raise TypeError(

@@ -215,7 +215,7 @@ def asarray(
             requires_grad = obj.requires_grad
     elif hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ():
         tensor = _C.from_numpy(obj)
-    elif hasattr(obj, "__dlpack__"):
+    elif hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule":
         tensor = _C.from_dlpack(obj)
     elif not hasattr(obj, "__array_interface__") and isinstance(obj, (bytes, bytearray, memoryview)):
         tensor = _C.frombuffer(obj, dtype=dtype or _C.get_default_dtype())

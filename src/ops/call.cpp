@@ -5,6 +5,7 @@
 
 #include "ops/op_node.h"
 #include "ops/pointwise.h"
+#include "ops/view.h"
 
 namespace rushlight {
 
@@ -69,6 +70,15 @@ void check_internal_overlap(const TensorImpl& target) {
         "memory location. ",
         kClone);
   }
+}
+
+/// Whether the elements fill a range of memory, each once, in whatever order of the dims.
+bool is_dense(const TensorImpl& tensor) {
+  if (tensor.contiguous) return true;
+  int64_t last = 0;
+  for (size_t i = 0; i < tensor.shape.size(); ++i)
+    last += (tensor.shape[i] - 1) * tensor.strides[i];
+  return last + 1 == tensor.elements && !may_overlap_itself(tensor.shape, tensor.strides);
 }
 
 void check_overlaps(const Call& call, const Tensor& written) {
@@ -162,7 +172,7 @@ void check_overlap(const Tensor& written, const Tensor& read, bool same_place_is
   const TensorImpl &target = *written.impl(), &other = *read.impl();
   if (target.storage.get() != other.storage.get() || (same_place_is_fine && &target == &other))
     return;
-  if (!target.contiguous || !other.contiguous || !target.elements || !other.elements) return;
+  if (!target.elements || !other.elements || !is_dense(target) || !is_dense(other)) return;
   bool identical = same_place_is_fine && target.offset == other.offset &&
                    target.elements == other.elements && target.strides == other.strides;
   bool apart = target.offset + target.elements <= other.offset ||

@@ -71,8 +71,8 @@ Tensor nonzero_positions(const Tensor& tensor) {
 }
 
 void check_no_overlap(const Tensor& written, const Tensor& read) {
-  bool same_elements = written.is_same(read) && written.numel() > 0;
-  check(!same_elements && !may_overlap(written, read),
+  check_overlap(written, read, false);
+  check(!may_overlap(written, read),
         "unsupported operation: some elements of the input tensor and the written-to tensor refer "
         "to a single memory location. Please clone() the tensor before performing the operation.");
 }

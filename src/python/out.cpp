@@ -10,21 +10,33 @@ namespace rushlight::python {
 
 namespace {
 
-/// Throws unless writing to `target` leaves the arguments as they are, or is that of a form in
-/// place; a list of tensors is read only after the first write.
+/// Throws where writing to `target` could change an argument before it is read: what works element
+/// by element (and so has a form in place, or a condition) may write to the place that it reads;
+/// what picks elements, or joins a list of tensors, may not.
 void check_overlaps(const Op& op, const Value* arguments, const Tensor& target) {
-  for (uint16_t index : op.info->tensor_parameters) {
+  const OpInfo& info = *op.info;
+  auto has = [&](Name parameter) { return info.schema.find(parameter) >= 0; };
+  bool by_element = info.in_place || has("condition");
+  bool picks = !by_element && (has("index") || has("indices") || has("mask"));
+  for (uint16_t index : info.tensor_parameters) {
     const Value& value = arguments[index];
-    if (value.is_tensor() && op.info->in_place) check_overlap(target, value.tensor(), true);
+    if (value.is_tensor() && (by_element || picks))
+      check_overlap(target, value.tensor(), by_element);
     if (value.kind() != Value::Kind::Tensors) continue;
     for (const Tensor& tensor : value.tensors()) check_overlap(target, tensor, false);
   }
 }
 
-/// What has no dtype of its own, or none that was given, is computed in that of `target`.
+/// What has no dtype of its own, or none that was given, is computed in that of `target`; what is
+/// made from nothing has to have it.
 void take_dtype(const Op& op, Value* arguments, const Tensor& target) {
-  int dtype = op.info->schema.find("dtype");
-  if (dtype >= 0 && arguments[dtype].is_none()) arguments[dtype] = Value(target.dtype());
+  int index = op.info->schema.find("dtype");
+  if (index < 0) return;
+  if (arguments[index].is_none()) arguments[index] = Value(target.dtype());
+  DType dtype = arguments[index].as<DType>();
+  check(!op.info->tensor_parameters.empty() || dtype == target.dtype(), "dtype ",
+        info(dtype).spoken, " does not match dtype of out parameter (", info(target.dtype()).spoken,
+        ")");
 }
 
 /// A target of another shape becomes row-major, with a warning if it had elements.
@@ -48,10 +60,10 @@ void fit_shape(const Tensor& target, const Tensor& result) {
   impl->update_layout();
 }
 
-void store_one(const Op& op, const Tensor& result, const Tensor& target) {
-  check(!op.info->copies_view || result.dtype() == target.dtype(),
-        "Expected out tensor to have dtype ", info(result.dtype()).spoken, ", but got ",
-        info(target.dtype()).spoken, " instead");
+void store_one(const Op& op, const Tensor& result, const Tensor& target, bool one_of_several) {
+  bool exact = one_of_several || op.info->copies_view;
+  check(!exact || result.dtype() == target.dtype(), "Expected out tensor to have dtype ",
+        info(result.dtype()).spoken, ", but got ", info(target.dtype()).spoken, " instead");
   check_can_cast(result.dtype(), target.dtype());
   bool counts = op.info->tensor_parameters.empty() && result.dim() == 1;
   if (counts && target.numel() == result.numel()) {
@@ -96,7 +108,7 @@ PyObject* store_out(const Op& op, Results& results, PyObject* out) {
     PyObject* item = several ? PySequence_Fast_GET_ITEM(out, Py_ssize_t(i)) : out;
     check(is_tensor(item), ErrorKind::Type, op.info->schema.name,
           "(): argument 'out' must be tuple of Tensors");
-    store_one(op, results.tensors[i], tensor_of(item));
+    store_one(op, results.tensors[i], tensor_of(item), count > 1);
   }
   return Py_NewRef(list ? Py_None : out);
 }
