@@ -185,7 +185,8 @@ void AccumulateGrad::apply(Gradients& arrived, Gradients&) {
   if (!arrived[0].defined()) return;
   // Hooks on this node see what arrived after it was taken, as in PyTorch.
   bool is_seen = hooks && !hooks->post.empty();
-  accumulate(leaf_, std::move(arrived[0]), is_seen ? 2 : 1);
+  // A leaf may have been frozen since it was used.
+  if (leaf_.requires_grad()) accumulate(leaf_, std::move(arrived[0]), is_seen ? 2 : 1);
   const Metadata& meta = metadata(leaf_);
   if (!meta.leaf_hooks) [[likely]]
     return;

@@ -2152,3 +2152,37 @@ def results_made_by_way_of_views_are_none():
 def backward_checks_its_roots_first():
     x, frozen = leaf(), torch.ones(3)
     try_each(lambda: frozen.sum().backward(inputs=[frozen]), lambda: x.sum().backward(inputs=[frozen]))
+
+
+def leaves_frozen_before_backward():
+    for freeze in (lambda x: x.requires_grad_(False), lambda x: x.detach_()):
+        x = leaf()
+        x.register_hook(lambda g: note("hook", g))
+        y = x * 2
+        freeze(x)
+        y.sum().backward()
+        note(x.grad, x.requires_grad)
+    layer = torch.nn.Linear(2, 2)
+    out = layer(torch.ones(1, 2))
+    layer.requires_grad_(False)
+    out.sum().backward()
+    note(layer.weight.grad)
+
+
+def inputs_of_checkpoints_that_change():
+    checkpoint = torch.utils.checkpoint.checkpoint
+    for reentrant in (False, True):
+        for number in (0, 1):
+            a, b = leaf() * 1, torch.ones(3)
+            c = checkpoint(lambda x, y: (x * y).sin(), a, b, use_reentrant=reentrant)
+            [a, b][number].mul_(2)
+            try_each(lambda c=c: c.sum().backward())
+    a, b = leaf(), torch.ones(3)
+    c = checkpoint(lambda x: (x * b).sin(), a, use_reentrant=False)
+    d = checkpoint(lambda x: x * 2, a, use_reentrant=False)
+    b.mul_(2)
+    c.sum().backward()
+    with torch.no_grad():
+        a.mul_(2)
+    d.sum().backward()
+    return a.grad

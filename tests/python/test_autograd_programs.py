@@ -1,4 +1,4 @@
-"""Random programs of views, in-place operations, detach, no_grad and backward: on Rushlight as on PyTorch.
+"""Random programs of views, in-place operations, modes, hooks, Functions and backward: on Rushlight as on PyTorch.
 
 300 programs in an ordinary run, 5,000 with --long; others with --hypothesis-seed=NUMBER. A program is a list of instructions on numbered tensors; each
 either succeeds on both libraries or raises the same error on both, and at the end all values, gradients and flags
@@ -25,6 +25,14 @@ UNARY = {
     "double": lambda a: a * 2,
     "detach": lambda a: a.detach(),
     "data": lambda a: a.data,
+    "relu": lambda a: a.relu(),
+    "power": lambda a: a**2,
+    "sort": lambda a: a.sort(-1)[0],
+    "max": lambda a: a.max(-1)[0],
+    "clamp": lambda a: a.clamp(-0.4, 0.9),
+    "softmax": lambda a: a.softmax(-1),
+    "fill": lambda a: a.masked_fill(a > 0.3, 0.5),
+    "leaf": lambda a: a.detach().clone().requires_grad_(),
 }
 VIEWS = {
     "first": lambda a: a[0],
@@ -81,6 +89,79 @@ OTHER = {
     "backward_retaining": lambda a: a.sum().backward(retain_graph=True),
 }
 
+# Instructions on two tensors that the Machine has to know of: what their hooks see is compared, too.
+WATCHED = {
+    "double": lambda machine, a, b: machine.keep(a.register_hook(lambda g: g * 2)),
+    "see": lambda machine, a, b: machine.keep(a.register_hook(lambda g: machine.see(g))),
+    "see_accumulated": lambda machine, a, b: machine.keep(
+        a.register_post_accumulate_grad_hook(lambda leaf: machine.see(leaf.grad))
+    ),
+    "see_node": lambda machine, a, b: (
+        a.grad_fn and machine.keep(a.grad_fn.register_hook(lambda computed, arrived: machine.see(*computed, *arrived)))
+    ),
+    "triple": lambda machine, a, b: (
+        a.grad_fn and machine.keep(a.grad_fn.register_prehook(lambda arrived: tuple(3 * g for g in arrived)))
+    ),
+    "remove": lambda machine, a, b: [handle.remove() for handle in machine.handles],
+    "backward_to": lambda machine, a, b: b.sum().backward(inputs=[a], retain_graph=True),
+    "backward_of_two": lambda machine, a, b: machine.library.autograd.backward([a.sum(), b.sum()]),
+    "backward_weighted": lambda machine, a, b: a.backward(machine.library.ones_like(a) * 2, retain_graph=True),
+    "backward_recorded": lambda machine, a, b: a.sum().backward(create_graph=True),
+}
+
+
+def functions(library):
+    """Functions with a backward of their own, by name."""
+
+    class Square(library.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * 2 * x
+
+    class Doubled(library.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x.mul_(2))
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    class Same(library.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 5
+
+    class Pair(library.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(False)
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, a, b):
+            return b * 3 if a is None else a * 2
+
+    return {
+        "square": Square.apply,
+        "doubled": Doubled.apply,
+        "same": Same.apply,
+        "first_of_pair": lambda x: Pair.apply(x)[0],
+        "second_of_pair": lambda x: Pair.apply(x)[1],
+    }
+
+
 tensor_number = st.integers(0, 30)
 
 
@@ -94,9 +175,13 @@ simple = st.one_of(
     table("binary", BINARY, tensor_number, tensor_number),
     table("in_place", IN_PLACE, tensor_number, tensor_number),
     table("other", OTHER, tensor_number),
+    table("watched", WATCHED, tensor_number, tensor_number),
+    table("function", functions(rushlight), tensor_number),
+    table("checkpoint", UNARY, tensor_number),
     st.tuples(st.just("grad"), tensor_number, tensor_number, st.booleans()),
 )
-block = st.tuples(st.just("no_grad"), st.lists(simple, min_size=1, max_size=4))
+blocks = st.sampled_from(["no_grad", "enable_grad", "saved_tensors_hooks"])
+block = st.tuples(blocks, st.lists(simple, min_size=1, max_size=4))
 programs = st.lists(st.one_of(simple, simple, simple, simple, block), min_size=4, max_size=14)
 
 
@@ -105,7 +190,8 @@ class Machine:
 
     def __init__(self, library):
         self.library = library
-        self.events = []
+        self.events, self.seen, self.handles = [], [], []
+        self.functions = functions(library)
         f64 = library.float64
         a = library.arange(6, dtype=f64).reshape(2, 3) * 0.25 - 0.5
         self.tensors = [a.clone().requires_grad_(), a.flip(1).clone().requires_grad_(), a + 1, a.cos()]
@@ -113,10 +199,21 @@ class Machine:
     def __getitem__(self, number):
         return self.tensors[number % len(self.tensors)]
 
+    def keep(self, handle):
+        self.handles.append(handle)
+
+    def see(self, *gradients):
+        self.seen.append([None if g is None else g.detach().clone() for g in gradients])
+
+    def block(self, kind):
+        if kind == "saved_tensors_hooks":
+            return self.library.autograd.graph.saved_tensors_hooks(lambda x: [x], lambda packed: packed[0])
+        return getattr(self.library, kind)()
+
     def run(self, program):
         for instruction in program:
-            if instruction[0] == "no_grad":
-                with self.library.no_grad():
+            if isinstance(instruction[1], list):
+                with self.block(instruction[0]):
                     self.run(instruction[1])
                 continue
             try:
@@ -144,8 +241,16 @@ class Machine:
         name, *numbers = operands
         if kind == "in_place":
             self.look_at(self[numbers[0]])
-        operation = {"unary": UNARY, "view": VIEWS, "binary": BINARY, "in_place": IN_PLACE, "other": OTHER}[kind][name]
-        made = operation(*(self[number] for number in numbers))
+        tensors = [self[number] for number in numbers]
+        if kind == "watched":
+            WATCHED[name](self, *tensors)
+            return
+        if kind == "checkpoint":
+            checkpoint = self.library.utils.checkpoint.checkpoint
+            self.tensors.append(checkpoint(UNARY[name], *tensors, use_reentrant=False))
+            return
+        tables = {"unary": UNARY, "view": VIEWS, "binary": BINARY, "in_place": IN_PLACE, "other": OTHER}
+        made = tables.get(kind, self.functions)[name](*tensors)
         if kind not in ("in_place", "other"):
             self.tensors.append(made)
 
@@ -164,7 +269,8 @@ def described(tensor):
 
 def reduced(event):
     """An event without what the libraries word differently on purpose."""
-    event = event.split(" Hint:")[0].replace("torch::autograd::CopyBackwards", "Copy")
+    event = event.split(" Hint:")[0].split(" (got shape")[0].replace("torch::autograd::CopyBackwards", "Copy")
+    event = event.replace("ReshapeAlias", "View")
     if "inplace" in event or "in-place" in event or "autograd" in event or "grad" in event:
         return event
     return event.split(":")[0]
@@ -193,6 +299,10 @@ def compare(torch, program):
         ours.run(program)
         theirs.run(program)
         assert [reduced(e) for e in ours.events] == [reduced(e) for e in theirs.events]
+        for seen, right in zip(ours.seen, theirs.seen, strict=True):
+            for a, b in zip(seen, right, strict=True):
+                assert (a is None) == (b is None)
+                assert a is None or same_values(a, b)
         for i, (a, b) in enumerate(zip(ours.tensors, theirs.tensors)):
             assert described(a) == described(b), i
             assert same_values(a, b), i

@@ -229,11 +229,24 @@ class _Stop(Exception):
     """Everything that was saved has been computed again."""
 
 
+class _Inputs(Function):
+    """Saves the tensors that a checkpoint is given, so that it is noticed if they are changed before backward."""
+
+    @staticmethod
+    def forward(ctx, required, *tensors) -> Any:
+        ctx.save_for_backward(*tensors)
+        return required.clone()
+
+
 class _Frame:
     """One call of the kind that is not reentrant: what it saved, by number, and what came of it again."""
 
     def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop, debug) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
+        self.function, self.kwargs = function, kwargs
+        self.places = [i for i, each in enumerate(args) if isinstance(each, Tensor)]
+        required = _C._torch_functions["empty"](0, requires_grad=True)
+        self.tensors = _Inputs.apply(required, *(args[i] for i in self.places)).grad_fn
+        self.others = [None if isinstance(each, Tensor) else each for each in args]
         self.random = _RandomState(preserve_rng_state)
         self.grad_enabled = _C.is_grad_enabled()
         self.contexts = contexts
@@ -289,9 +302,12 @@ class _Frame:
         def unpack(number):
             return again[number]
 
+        args = list(self.others)
+        for place, tensor in zip(self.places, self.tensors.saved_tensors, strict=True):
+            args[place] = tensor
         with contextlib.suppress(_Stop), self.random.again(), self.contexts, set_grad_enabled(self.grad_enabled):
             with saved_tensors_hooks(pack, unpack):
-                self.function(*self.args, **self.kwargs)
+                self.function(*args, **self.kwargs)
         if self.check and self.completed:
             self.compare(again)
         return dict(enumerate(again))
@@ -394,9 +410,9 @@ def checkpoint(
     if debug and context_fn is not noop_context_fn:
         raise ValueError("debug=True is incompatible with non-default context_fn")
     first, second = context_fn()
-    frame = _Frame(function, args, kwargs, preserve, second, determinism_check == "default", early_stop, debug)
     if not _C.is_grad_enabled():
         return function(*args, **kwargs)
+    frame = _Frame(function, args, kwargs, preserve, second, determinism_check == "default", early_stop, debug)
     with frame.first, saved_tensors_hooks(frame.pack, frame.unpack), first:
         result = function(*args, **kwargs)
     frame.completed = True
