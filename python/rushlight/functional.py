@@ -1,5 +1,6 @@
 """Functions whose Python form takes more kinds of arguments than their operation."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -213,6 +214,12 @@ def asarray(
         tensor = obj
         if requires_grad is None:
             requires_grad = obj.requires_grad
+            if requires_grad:
+                warnings.warn(
+                    "torch.asarray: unspecified requires_grad now defaults to obj.requires_grad instead of False. "
+                    "Pass requires_grad=False explicitly to get the old behavior and silence this warning.",
+                    stacklevel=2,
+                )
     elif hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ():
         tensor = _C.from_numpy(obj)
     elif hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule":

@@ -149,6 +149,19 @@ int64_t lower_to(int64_t to) {
   return int64_t(uint64_t(rounded<T>(before)) - uint64_t(spacing_at<T>(before)));
 }
 
+// Beyond these limits not every integer is a number of the dtype.
+template <class T>
+void warn_of_gaps(DType dtype, const char* name, int64_t value) {
+  constexpr int digits = kLimits<T>.digits;
+  if (value >= -(int64_t(1) << digits) && value <= int64_t(1) << digits) return;
+  std::string power = "(2^" + std::to_string(digits) + ")";
+  std::string limits = "[-" + power + ", 2^" + std::to_string(digits) + "]";
+  warn(std::string(name) + " is out of bounds " + limits + ". Due to precision limitations " +
+       std::string(cpp_name(dtype)) +
+       " can support discrete uniform distribution only within this range. This warning will "
+       "become an error in version 1.7 release, please fix the code in advance");
+}
+
 template <class T>
 void check_range(DType dtype, int64_t from, int64_t last) {
   auto inside = [](int64_t value) {
@@ -161,6 +174,10 @@ void check_range(DType dtype, int64_t from, int64_t last) {
   };
   check(inside(from), "from is out of bounds for ", cpp_name(dtype));
   check(inside(last), "to - 1 is out of bounds for ", cpp_name(dtype));
+  if constexpr (!std::is_integral_v<T>) {
+    warn_of_gaps<T>(dtype, "from", from);
+    warn_of_gaps<T>(dtype, "to - 1", last);
+  }
 }
 
 // [from, last] of random_(from, to), checked.

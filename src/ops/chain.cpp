@@ -4,7 +4,6 @@
 
 #include "ops/forms.h"
 
-#include <atomic>
 #include <cmath>
 
 namespace rushlight {
@@ -81,13 +80,11 @@ Tensor multi_dot(Tensors given) {
 }
 
 Tensor product_of_chain(Tensors matrices) {
-  static std::atomic<bool> warned = false;
-  if (!warned.exchange(true)) {
-    warn(
-        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
-        "torch.linalg.multi_dot instead, which accepts a list of two or more tensors rather than "
-        "multiple parameters.");
-  }
+  static WarnOnce warn_once;
+  warn_once(
+      "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
+      "torch.linalg.multi_dot instead, which accepts a list of two or more tensors rather than "
+      "multiple parameters.");
   check(!matrices.empty(), "chain_matmul(): Expected one or more matrices");
   for (const Tensor& matrix : matrices)
     check(matrix.dim() == 2, "Tensor dimension is ", matrix.dim(), ", expected 2 instead.");

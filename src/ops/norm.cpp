@@ -4,7 +4,6 @@
 
 #include "ops/reduce.h"
 
-#include <atomic>
 #include <cmath>
 
 namespace rushlight {
@@ -143,13 +142,11 @@ Tensor norm_except(const Tensor& v, const Scalar& pow, int64_t dim) {
 }
 
 Tensor old_frobenius_norm(const Tensor& input, Ints dim, bool keepdim) {
-  static std::atomic<bool> warned = false;
-  if (!warned.exchange(true)) {
-    warn(
-        "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be "
-        "removed in a future PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` "
-        "instead");
-  }
+  static WarnOnce warn_once;
+  warn_once(
+      "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be "
+      "removed in a future PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` "
+      "instead");
   check(is_floating(input.dtype()),
         "norm(): input dtype should be either floating point or complex. Got ",
         info(input.dtype()).spoken, " instead.");

@@ -14,8 +14,10 @@ namespace {
 Tensor root_mean_square(const Tensor& input, Ints shape, const Tensor& weight,
                         std::optional<double> eps) {
   size_t dims = size_t(input.dim());
-  check(!shape.empty() && dims >= shape.size() &&
-            same(input.shape().subspan(dims - shape.size()), shape),
+  check(!shape.empty(),
+        "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+        "element, but got normalized_shape = []");
+  check(dims >= shape.size() && same(input.shape().subspan(dims - shape.size()), shape),
         "Given normalized_shape=", to_string(shape), ", expected input with shape [*, ",
         to_string(shape), "], but got input of size", to_string(input.shape()));
   check(!weight.defined() || same(weight.shape(), shape),

@@ -1,5 +1,7 @@
 """Random numbers: after the same seed, PyTorch's, and its refusals."""
 
+import warnings
+
 import pytest
 import rushlight
 from same import assert_same
@@ -156,3 +158,24 @@ def test_what_was_overwritten_has_no_gradient(source):
     assert NODES[source] in repr(result.grad_fn)
     result.sum().backward()
     assert leaf.grad.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "zeros(3).random_(-(2**60), 5)",
+        "zeros(3).random_(-3, 2**30)",
+        "zeros(3).random_(-(2**24), 2**24 + 1)",
+        "zeros(3, dtype=torch.float16).random_(-3000, 2)",
+        "zeros(3, dtype=torch.bfloat16).random_(-3, 300)",
+        "zeros(3, dtype=torch.float64).random_(-(2**60), 2**60)",
+    ],
+)
+def test_warns_of_integers_that_the_dtype_lacks(torch, line):
+    def warnings_of(library):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            eval("torch." + line, {"torch": library})
+        return [str(each.message).partition(" (Triggered")[0] for each in caught]
+
+    assert warnings_of(rushlight) == warnings_of(torch)
