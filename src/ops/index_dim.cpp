@@ -28,6 +28,8 @@ constexpr auto select_indices = [](const Tensor& input, int64_t dim,
   Tensor longs = as_long(index);
   int64_t size = size_along(input, dim);
   std::span<const int64_t> values(longs.data<int64_t>(), size_t(longs.numel()));
+  check(size > 0 || values.empty() || input.dim() < 2,
+        "index_select(): self indexing axis dim should be positive");
   int64_t bad = find_out_of_range(values, size, false);
   check(bad < 0, ErrorKind::Index, "index out of range in self (index ",
         bad < 0 ? 0 : values[size_t(bad)], ", size ", size, " of dim ", dim, ")");

@@ -8,6 +8,9 @@ from both import compare, outcome
 
 # Each line on x = arange(12.) in (3, 4), y = zeros(2, 3, 4), s = tensor(1.), i = tensor([0, 2]) and the mask b = x > 5.
 LINES = r"""
+torch.zeros(0,2).index_select(0,i)
+torch.zeros(0).index_select(0,i)
+torch.zeros(2,0).index_select(1,i[:1])
 torch.zeros(2,3,dtype=torch.int32,out=torch.zeros(2,3))
 torch.arange(4,dtype=torch.int32,out=torch.zeros(4))
 torch.arange(4,dtype=torch.float32,out=torch.zeros(4))
