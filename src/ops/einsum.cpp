@@ -274,7 +274,14 @@ Tensor sum_products(std::string_view text, Tensors operands) {
     if (std::find(output.begin(), output.end(), label) == output.end()) gone.push_back(label);
   }
   result.sum_out(gone);
-  return result.permuted(output);  // never the operand itself
+  bool summed = false;
+  for (const Labelled& input : inputs) {
+    for (int label : input.labels) summed |= !std::count(output.begin(), output.end(), label);
+  }
+  if (operands.size() == 1 && !summed) return result.permuted(output);  // not the operand itself
+  // As PyTorch's, the result of a contraction is a view.
+  Tensor ordered = result.ordered(output);
+  return operands.size() > 1 && summed ? ordered.view(ordered.shape()) : ordered;
 }
 
 Tensor contract_dims(const Tensor& left, const Tensor& right, Ints a_given, Ints b_given) {

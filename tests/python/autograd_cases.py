@@ -2186,3 +2186,10 @@ def inputs_of_checkpoints_that_change():
         a.mul_(2)
     d.sum().backward()
     return a.grad
+
+
+def nodes_of_einsum():
+    a, b, c = (torch.ones(*shape, requires_grad=True) for shape in ((3, 4), (4, 5), (4,)))
+    calls = ("ij,jk->ik", a, b), ("ij,j->i", a, c), ("i,i->", c, c), ("ij,ij->ij", a, a), ("ij->i", a), ("ij->ji", a)
+    for equation, *operands in calls:
+        note(equation, torch.einsum(equation, *operands))
