@@ -38,39 +38,37 @@ int64_t poisson(double rate, Generator::Data& data) {
 }
 
 /// What Stirling's approximation of log k! leaves out.
-template <class T>
-T stirling_rest(T k) {
-  static constexpr T kRest[] = {
-      T(0.0810614667953272),  T(0.0413406959554092), T(0.0276779256849983), T(0.0207906721037650),
-      T(0.0166446911898211),  T(0.0138761288230707), T(0.0118967099458917), T(0.0104112652619720),
-      T(0.00925546218271273), T(0.00833056343336287)};
+double stirling_rest(double k) {
+  static constexpr double kRest[] = {0.0810614667953272, 0.0413406959554092, 0.0276779256849983,
+                                     0.0207906721037650, 0.0166446911898211, 0.0138761288230707,
+                                     0.0118967099458917, 0.0104112652619720, 0.00925546218271273,
+                                     0.00833056343336287};
   if (k <= 9) return kRest[size_t(k)];
-  T next = k + 1;
-  return (T(1.0 / 12) - (T(1.0 / 360) - T(1.0 / 1260) / (next * next)) / (next * next)) / next;
+  double next = k + 1, square = next * next;
+  return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / next;
 }
 
-// Transformed rejection (BTRS; Hörmann, 1993), for means of 10 and more and p up to 0.5.
+// Transformed rejection (BTRS; Hörmann, 1993), for means of 10 and more and p up to 0.5. What comes
+// of the arguments alone is of their precision, as in PyTorch.
 template <class T>
 T large_binomial(T count, T p, Generator::Data& data) {
-  T deviation = std::sqrt(count * p * (1 - p));
-  T b = T(1.15 + 2.53 * double(deviation));
-  T a = T(-0.0873 + 0.0248 * double(b) + 0.01 * double(p));
-  T c = T(double(count * p) + 0.5);
-  T v_r = T(0.92 - 4.2 / double(b));
-  T odds = p / (1 - p);
-  T alpha = T((2.83 + 5.1 / double(b)) * double(deviation));
-  T mode = std::floor((count + 1) * p);
+  const double deviation = std::sqrt(count * p * (1 - p)), mode = std::floor((count + 1) * p);
+  const double odds = p / (1 - p), c = count * p + 0.5;
+  const double b = 1.15 + 2.53 * deviation;
+  const double a = -0.0873 + 0.0248 * b + 0.01 * double(p);
+  const double v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * deviation;
   for (;;) {
-    T u = T(next_uniform(data) - 0.5), v = T(next_uniform(data));
-    T us = T(0.5 - double(std::fabs(u)));
-    T k = std::floor((2 * a / us + b) * u + c);
-    if (us >= T(0.07) && v <= v_r) return k;
+    double u = next_uniform(data) - 0.5, v = next_uniform(data);
+    double us = 0.5 - std::fabs(u);
+    T k = T(std::floor((2 * a / us + b) * u + c));
+    if (us >= 0.07 && v <= v_r) return k;
     if (k < 0 || k > count) continue;
     v = std::log(v * alpha / (a / (us * us) + b));
-    T limit = (mode + T(0.5)) * std::log((mode + 1) / (odds * (count - mode + 1))) +
-              (count + 1) * std::log((count - mode + 1) / (count - k + 1)) +
-              (k + T(0.5)) * std::log(odds * (count - k + 1) / (k + 1)) + stirling_rest(mode) +
-              stirling_rest(count - mode) - stirling_rest(k) - stirling_rest(count - k);
+    double failures = count - mode + 1;
+    double limit = (mode + 0.5) * std::log((mode + 1) / (odds * failures)) +
+                   (count + 1) * std::log(failures / (count - k + 1)) +
+                   (k + 0.5) * std::log(odds * (count - k + 1) / (k + 1)) + stirling_rest(mode) +
+                   stirling_rest(count - mode) - stirling_rest(k) - stirling_rest(count - k);
     if (v <= limit) return k;
   }
 }
@@ -78,9 +76,10 @@ T large_binomial(T count, T p, Generator::Data& data) {
 /// The gaps between successes are geometric; as many fit below `count` as there are successes.
 template <class T>
 T small_binomial(T count, T p, Generator::Data& data) {
-  T log_failure = std::log1p(-p), reached = 0, successes = 0;
-  for (;; successes += 1) {
-    reached += std::ceil(std::log(T(next_uniform(data))) / log_failure);
+  const double log_failure = std::log1p(-p);
+  double reached = 0;
+  for (T successes = 0;; successes += 1) {
+    reached += std::ceil(std::log(next_uniform(data)) / log_failure);
     if (reached > count) return successes;
   }
 }

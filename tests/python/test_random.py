@@ -10,6 +10,10 @@ SIZES = "(1,) (5,) (15,) (16,) (17,) (3, 7) (1000,) (0,) ()".split(" ")
 FLOATS = "float16 bfloat16 float32 float64".split()
 
 DRAWS = """
+torch.binomial(torch.full((300,), 20.0), torch.linspace(0, 1, 300))
+torch.binomial(torch.full((300,), 1e5), torch.linspace(0, 1, 300))
+torch.binomial(torch.full((300,), 1e7, dtype=torch.float64), torch.linspace(0, 1, 300, dtype=torch.float64))
+torch.binomial(torch.tensor([-1.0, 0.0, 3.0]), torch.tensor([0.5, 0.5, 2.0]))
 torch.rand(2, 3)
 torch.rand_like(torch.ones(3, 5).t())
 torch.randn_like(torch.ones(3, 5).t())
