@@ -50,8 +50,10 @@ Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
   int64_t bytes;
   bool overflow = __builtin_mul_overflow(elements, size_of(dtype), &bytes);
   check(!overflow, "Storage size calculation overflowed with sizes=", to_string(shape));
-  bool meta = device.type == DeviceType::Meta;
-  Ref<Storage> storage = Storage::allocate(meta ? 0 : size_t(bytes));
+  // Without data there are no bytes either: no address that could be read or written.
+  Ref<Storage> storage = device.type == DeviceType::Meta
+                             ? Storage::borrow(nullptr, 0, nullptr, [](void*) noexcept {})
+                             : Storage::allocate(size_t(bytes));
   Ref<TensorImpl> impl =
       Ref<TensorImpl>::adopt(new TensorImpl(std::move(storage), dtype, Dims(shape), elements));
   impl->device = device.type;

@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/index.h"
 
 namespace rushlight {
@@ -54,6 +55,7 @@ constexpr auto select_masked = [](const Tensor& input, const Tensor& mask) -> Te
   check(mask.dtype() == DType::Bool, "masked_select: expected BoolTensor for mask");
   Dims shape = broadcast_shapes(input.shape(), mask.shape());
   if (shape.empty()) shape.push_back(1);  // numbers give a vector of one or none
+  check_has_values(input, "masked_select");
   Tensor source = input.expand(shape), chosen = mask.expand(shape);
   IndexPlan plan(source, {chosen});
   Tensor result = make_tensor(plan.shape(), input.dtype(), input.device());
@@ -75,6 +77,8 @@ constexpr auto scatter_masked = [](const Tensor& target, const Tensor& mask, con
         positions.numel(), ")");
   Tensor values = source.contiguous();
   check_no_overlap(target, source);
+  if (!has_values(target)) return;
+  check_has_values(source, "masked_scatter_");
   int64_t* places = positions.data<int64_t>();
   if (!target.is_contiguous()) {
     Table table;
@@ -114,6 +118,7 @@ std::vector<Tensor> coordinates(const Tensor& input) {
 }
 
 constexpr auto find_nonzero = [](const Tensor& input) -> Tensor {
+  check_has_values(input, "nonzero");
   if (input.dim() == 1) {
     Tensor positions = nonzero_positions(input);
     return view_of(positions, Ints{positions.numel(), 1}, Ints{1, 1});

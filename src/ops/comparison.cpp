@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/forms.h"
 #include "ops/reduce.h"
 
@@ -140,6 +141,8 @@ constinit const Op op::equal = {
     .doc = "Whether both have the same shape and the same elements.",
     .examples = "equal(ones(3), ones(3))\nequal(ones(3), ones(4))",
     .compose = run([](const Tensor& input, const Tensor& other) {
+      check_has_values(input, "equal");
+      check_has_values(other, "equal");
       return same(input.shape(), other.shape()) && all_of(input.eq(other));
     }),
 };

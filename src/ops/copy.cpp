@@ -23,6 +23,15 @@ Tensor alias(const Tensor& input) {
   return result;
 }
 
+}  // namespace
+
+void check_has_values(const Tensor& tensor, std::string_view operation) {
+  check(has_values(tensor), ErrorKind::NotImplemented, "aten::", operation,
+        ": attempted to run this operator with Meta tensors, whose elements have no values");
+}
+
+namespace {
+
 void check_has_data(const Tensor& source, Device target) {
   bool lost = source.impl()->device == DeviceType::Meta && target.type != DeviceType::Meta;
   check(!lost, ErrorKind::NotImplemented, "Cannot copy out of meta tensor; no data!");

@@ -9,6 +9,13 @@ namespace rushlight {
 /// uint8, anything goes into bool, and infinity and NaN go into every floating dtype.
 void check_fits(const Scalar& value, DType dtype);
 
+/// Whether there are elements to read and write: a tensor on the meta device has none.
+inline bool has_values(const Tensor& tensor) { return tensor.impl()->device == DeviceType::Cpu; }
+
+/// Throws PyTorch's error if the values of a tensor decide what an operation gives, and it has
+/// none.
+void check_has_values(const Tensor& tensor, std::string_view operation);
+
 /// Sets every element to `value`; throws if it doesn't fit the dtype.
 void fill_elements(const Tensor& tensor, const Scalar& value);
 

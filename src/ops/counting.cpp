@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/op.h"
 
 #include <algorithm>
@@ -17,6 +18,7 @@ Tensor counted(const Tensor& input, const Tensor& weights, int64_t least) {
   check(least >= 0, "minlength should be >= 0");
   if (input.dim() == 1 && input.numel() == 0) return rushlight::zeros({least}, DType::Int64);
   constexpr const char* kOnly = "bincount only supports 1-d non-negative integral inputs.";
+  check_has_values(input, "bincount");
   check(input.dim() == 1, kOnly);
   Tensor bins = input.to(DType::Int64).contiguous();
   const int64_t* bin = bins.data<int64_t>();
@@ -56,6 +58,7 @@ Range widened(Range range, double widen, const char* name) {
 
 /// Counts between equally spaced limits; the last bin has both its ends.
 Tensor even_histogram(const Tensor& input, int64_t bins, const Scalar& min, const Scalar& max) {
+  check_has_values(input, "histc");
   check(is_floating(input.dtype()), ErrorKind::NotImplemented,
         "\"histogram_cpu\" not implemented for '", info(input.dtype()).spoken, "'");
   check(bins > 0, "torch.histogram(): bins must be > 0, but got ", bins, " for dimension 0");
@@ -83,6 +86,8 @@ Tensor even_histogram(const Tensor& input, int64_t bins, const Scalar& min, cons
 /// Counts, or sums of weights, between sorted edges; the last bin has both its ends.
 std::tuple<Tensor, Tensor> histogram_between(const Tensor& input, const Tensor& edges,
                                              const Tensor& weight, bool density) {
+  check_has_values(input, "histogram");
+  check_has_values(edges, "histogram");
   check(edges.dim() == 1 && edges.numel() > 0,
         "torch.histogramdd(): bins tensor should have one dimension, but got ", edges.dim(),
         " dimensions in the bins tensor for dimension 0");

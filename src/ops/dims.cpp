@@ -87,7 +87,8 @@ constexpr auto resized = [](const Tensor& input, Ints size,
     return input;
   }
   Storage& storage = *input.impl()->storage;
-  if (needed > int64_t(storage.bytes()) && count_elements(size) > 0) storage.resize(size_t(needed));
+  if (needed > int64_t(storage.bytes()) && count_elements(size) > 0 && has_values(input))
+    storage.resize(size_t(needed));
   return reshaped_in_place(input, geometry);
 };
 

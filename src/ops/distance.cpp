@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "runtime/parallel.h"
 
@@ -53,6 +54,7 @@ Tensor all_distances(const Tensor& a, const Tensor& b, double p) {
   Dims shape(a.shape());
   shape.back() = columns;
   Tensor result = make_tensor(shape, dtype, a.device());
+  if (!has_values(result)) return result;
   auto fill = [&]<class T>(CppType<T>) {
     T* out = result.data<T>();
     parallel_for(result.numel(), 256, [&](int64_t begin, int64_t end) {

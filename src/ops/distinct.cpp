@@ -3,6 +3,7 @@
 #include <rushlight/operators.h>
 
 #include "kernels/sort.h"
+#include "ops/copy.h"
 #include "ops/op.h"
 
 #include <algorithm>
@@ -48,6 +49,7 @@ Order in_order(int64_t n) {
 }
 
 Distinct distinct_elements(const Tensor& input, bool sorted) {
+  check_has_values(input, "_unique2");
   Tensor flat = input.contiguous().reshape({input.numel()});
   Order order = in_order(flat.numel());
   if (sorted && flat.numel() > 0) {
@@ -63,6 +65,7 @@ Distinct distinct_elements(const Tensor& input, bool sorted) {
 }
 
 Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorted, const char* name) {
+  check_has_values(input, name);
   dim = wrap_dim(dim, input.dim());
   int64_t n = input.dim() == 0 ? 1 : input.size(dim);
   for (int64_t d = 0; d < input.dim(); ++d) {

@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "runtime/parallel.h"
 
@@ -32,6 +33,7 @@ Tensor over_integers(const Tensor& input, const Tensor& other, std::string_view 
   Dims shape = broadcast_shapes(input.shape(), other.shape());
   Tensor a = input.to(DType::Int64).expand(shape).clone(MemoryFormat::Contiguous);
   Tensor b = other.to(DType::Int64).expand(shape).contiguous();
+  if (!has_values(a) || !has_values(b)) return make_tensor(shape, dtype, Device{DeviceType::Meta});
   int64_t* values = a.data<int64_t>();
   const int64_t* others = b.data<int64_t>();
   parallel_for(a.numel(), 1024, [&](int64_t begin, int64_t end) {

@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/embedding.h"
 #include "ops/op.h"
 
@@ -56,6 +57,7 @@ void check_table(const Tensor& input, const Tensor& weight) {
         "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
         "Long, Int; but got torch.",
         info(input.dtype()).legacy, "Tensor instead (while checking arguments for embedding_bag)");
+  check_has_values(input, "embedding_bag");
   Tensor wide = input.to(DType::Int64).contiguous();
   for (int64_t i = 0; i < wide.numel(); ++i) {
     int64_t row = wide.data<int64_t>()[i];

@@ -70,8 +70,8 @@ constexpr auto blocks_on_diagonal = [](Tensors tensors) -> Tensor {
   }
   if (tensors.empty()) return rushlight::zeros({1, 0});
   auto corners = block_corners(metas);
-  Tensor result =
-      rushlight::zeros({corners.back().first, corners.back().second}, promotion.result());
+  Tensor result = rushlight::zeros({corners.back().first, corners.back().second},
+                                   promotion.result(), tensors[0].device());
   for (size_t i = 0; i < tensors.size(); ++i) {
     Geometry block(result);
     block.offset += corners[i].first * block.strides[0] + corners[i].second;

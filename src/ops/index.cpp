@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/index.h"
 
 namespace rushlight {
@@ -11,7 +12,7 @@ namespace {
 constexpr auto index_elements = [](const Tensor& input, Tensors indices) -> Tensor {
   IndexPlan plan(input, indices);
   Tensor result = make_tensor(plan.shape(), input.dtype(), input.device());
-  if (result.numel() > 0)
+  if (result.numel() > 0 && has_values(input))
     run_move_places(size_of(input.dtype()), plan.counts(), plan.values(result), plan.places(input),
                     true);
   return result;
@@ -32,6 +33,8 @@ constexpr auto put_elements = [](const Tensor& target, Tensors indices, const Te
         info(target.dtype()).spoken, " for the destination and ", info(values.dtype()).spoken,
         " for the source.");
   check_no_overlap(target, values);
+  if (!has_values(target)) return;
+  check_has_values(values, "index_put_");
   if (accumulate)
     run_add_places(target.dtype(), plan.counts(), plan.places(target), plan.values(values));
   else

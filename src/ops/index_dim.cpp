@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/index.h"
 
 namespace rushlight {
@@ -37,7 +38,7 @@ constexpr auto select_indices = [](const Tensor& input, int64_t dim,
   if (input.dim() > 0) shape[size_t(dim)] = index.numel();
   Tensor result = make_tensor(shape, input.dtype(), input.device());
   DimIndex places(longs, dim);
-  if (result.numel() > 0)
+  if (result.numel() > 0 && has_values(input))
     run_move_places(size_of(input.dtype()), places.counts(input), places.all(result),
                     places.picked(input), true);
   return result;
@@ -105,6 +106,8 @@ constexpr auto copy_to_indices = [](const Tensor& target, int64_t dim, const Ten
   Tensor longs = as_long(index);
   check_range(longs, size_along(target, dim), dim, false, ErrorKind::Index);
   check_no_overlap(target, source);
+  if (!has_values(target)) return;
+  check_has_values(source, "index_copy_");
   DimIndex places(longs, dim);
   run_move_places(size_of(target.dtype()), places.counts(target), places.picked(target),
                   places.all(source), false);
@@ -117,6 +120,7 @@ void fill_indices(const Tensor& target, int64_t dim, const Tensor& index, const 
   dim = wrap_dim(dim, target.dim());
   Tensor longs = as_long(index);
   check_range(longs, size_along(target, dim), dim, true, ErrorKind::Index);
+  if (!has_values(target)) return;
   Tensor number = wrapped_number(value, target.dtype());
   DimIndex places(longs, dim);
   Places from{number.data(), {}, {}, {}};
@@ -161,6 +165,7 @@ constexpr auto take_flat = [](const Tensor& input, const Tensor& index) -> Tenso
         "take(): tried to take from an empty tensor");
   Tensor offsets = flat_offsets(input, index);
   Tensor result = make_tensor(index.shape(), input.dtype(), input.device());
+  if (!has_values(input)) return result;
   run_move_places(size_of(input.dtype()), {1, index.numel(), 1},
                   {result.data(), {}, {nullptr, 1}, {}},
                   {input.data(), {}, {offsets.data<int64_t>(), 0}, {}}, true);
@@ -182,6 +187,8 @@ constexpr auto put_flat = [](const Tensor& target, const Tensor& index, const Te
         "put_(): Tried to put elements into an empty tensor");
   Tensor offsets = flat_offsets(target, index), values = source.contiguous();
   check_no_overlap(target, source);
+  if (!has_values(target)) return;
+  check_has_values(source, "put_");
   PlaceCounts counts{1, index.numel(), 1};
   Places to{target.data(), {}, {offsets.data<int64_t>(), 0}, {}};
   Places from{values.data(), {}, {nullptr, 1}, {}};

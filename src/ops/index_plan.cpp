@@ -1,6 +1,7 @@
 // From index tensors to places: bounds, masks, broadcasting, and where PyTorch puts the picked
 // dims.
 
+#include "ops/copy.h"
 #include "ops/index.h"
 
 #include <rushlight/operators.h>
@@ -51,6 +52,7 @@ PlaceAxis place_axis(std::span<const int64_t> shape, std::span<const int64_t> st
 }
 
 Tensor as_long(const Tensor& index) {
+  check_has_values(index, "index");
   Tensor longs = index.dtype() == DType::Int64 ? index : index.to(DType::Int64);
   return longs.contiguous();
 }
@@ -63,6 +65,7 @@ void check_range(const Tensor& index, int64_t size, int64_t dim, bool negative, 
 }
 
 Tensor nonzero_positions(const Tensor& tensor) {
+  check_has_values(tensor, "nonzero");
   Tensor source = tensor.contiguous();
   int64_t count = run_count_nonzero(source.dtype(), source.data(), source.numel());
   Tensor room = make_tensor({{count + 1}}, DType::Int64);

@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/view.h"
 
@@ -125,6 +126,7 @@ constexpr auto interleave_index = [](const Tensor& repeats,
   check(repeats.dtype() == DType::Int64 || repeats.dtype() == DType::Int32,
         ErrorKind::NotImplemented, "\"repeat_interleave_cpu\" not implemented for '",
         info(repeats.dtype()).spoken, "'");
+  check_has_values(repeats, "repeat_interleave");
   Tensor counts = repeats.to(DType::Int64).contiguous();
   const int64_t* count = counts.data<int64_t>();
   int64_t total = 0;

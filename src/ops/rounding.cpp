@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/forms.h"
 #include "ops/pointwise.h"
 
@@ -289,7 +290,8 @@ constinit const Op op::frexp = {
       Tensor mantissa = input.to(DType::Float64).clone(MemoryFormat::Contiguous);
       Tensor exponent = make_tensor(input.shape(), DType::Int32, input.device());
       double* x = mantissa.data<double>();
-      for (int64_t i = 0; i < mantissa.numel(); ++i) {
+      int64_t count = has_values(input) ? mantissa.numel() : 0;
+      for (int64_t i = 0; i < count; ++i) {
         int power = 0;
         x[i] = std::frexp(x[i], &power);
         exponent.data<int32_t>()[i] = std::isfinite(x[i]) ? power : 0;

@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "runtime/parallel.h"
 
@@ -75,6 +76,8 @@ Tensor places(const Tensor& boundaries, const Tensor& input, bool out_int32, boo
   Tensor rows = boundaries.to(dtype).contiguous(), values = input.to(dtype).contiguous();
   Tensor order = sorter.defined() ? sorter.contiguous() : Tensor();
   Tensor result = make_tensor(input.shape(), DType::Int64, input.device());
+  if (!has_values(input)) return out_int32 ? result.to(DType::Int32) : result;
+  check_has_values(boundaries, "searchsorted");
   int64_t n = rows.size(-1), count = values.numel();
   int64_t a_row = boundaries.dim() == 1 ? count : values.size(-1);
   dispatch(dtype, [&]<class T>(CppType<T>) {
@@ -111,6 +114,8 @@ Tensor contained(const Tensor& elements, const Tensor& tests, bool invert) {
   Tensor source = elements.to(dtype).contiguous();
   Tensor sorted = tests.to(dtype).clone(MemoryFormat::Contiguous);
   Tensor result = make_tensor(elements.shape(), DType::Bool, elements.device());
+  if (!has_values(elements)) return result;
+  check_has_values(tests, "isin");
   dispatch(dtype, [&]<class T>(CppType<T>) {
     T *first = sorted.data<T>(), *last = first + sorted.numel();
     last = std::remove_if(first, last, [](T value) { return value != value; });

@@ -1,6 +1,7 @@
 // Sorting, ranks and what is chosen by rank.
 
 #include "kernels/sort.h"
+#include "ops/copy.h"
 
 #include <rushlight/operators.h>
 
@@ -98,6 +99,7 @@ std::tuple<Tensor, Tensor> median_along(const Tensor& input, int64_t dim, bool k
 Tensor median_of_all(const Tensor& input, bool skip_nan) {
   refuse_bool(input, "median_cpu");
   Tensor result = make_tensor({}, input.dtype(), input.device());
+  if (!has_values(input)) return result;
   if (input.numel() == 0) {
     dispatch(input.dtype(), [&]<class T>(CppType<T>) {
       if constexpr (std::is_integral_v<T>)

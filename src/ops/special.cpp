@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/forms.h"
 #include "ops/pointwise.h"
 #include "runtime/parallel.h"
@@ -54,6 +55,7 @@ Tensor polygamma_values(int64_t n, const Tensor& input) {
   if (n == 0) return input.digamma();
   DType dtype = is_floating(input.dtype()) ? input.dtype() : default_dtype();
   Tensor result = input.to(DType::Float64).clone(MemoryFormat::Contiguous);
+  if (!has_values(result)) return result.to(dtype);
   double* values = result.data<double>();
   parallel_for(result.numel(), 256, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) values[i] = polygamma_of(n, values[i]);

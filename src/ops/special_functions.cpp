@@ -4,6 +4,7 @@
 #include <rushlight/operators.h>
 
 #include "kernels/special.h"
+#include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "runtime/parallel.h"
 
@@ -23,6 +24,7 @@ template <class Function>
 Tensor map(const Tensor& input, Function function) {
   Tensor result = input.detach().to(DType::Float64).clone(MemoryFormat::Preserve);
   Tensor flat = result.is_contiguous() ? result : result.contiguous();
+  if (!has_values(flat)) return flat.to(floating_dtype(input.dtype()));
   double* values = flat.data<double>();
   parallel_for(flat.numel(), 256, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) values[i] = function(values[i]);
@@ -37,6 +39,8 @@ Tensor map(const Tensor& a, const Tensor& b, Function function) {
   Dims shape = broadcast_shapes(a.shape(), b.shape());
   Tensor result = a.detach().to(DType::Float64).expand(shape).clone(MemoryFormat::Contiguous);
   Tensor second = b.detach().to(DType::Float64).expand(shape).contiguous();
+  if (!has_values(result) || !has_values(second))
+    return make_tensor(shape, dtype, Device{DeviceType::Meta});
   double* x = result.data<double>();
   const double* y = second.data<double>();
   parallel_for(result.numel(), 256, [&](int64_t begin, int64_t end) {

@@ -2,6 +2,7 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/view.h"
 
 namespace rushlight {
@@ -236,6 +237,7 @@ constinit const Op op::tensor_split_tensor_indices_or_sections = {
             "one-dimensional tensor, but got a tensor with ",
             cuts.dim(), " dims");
       if (cuts.dim() == 0) return input.tensor_split(cuts.item<int64_t>(), dim);
+      check_has_values(cuts, "tensor_split");
       Tensor indices = cuts.contiguous();
       return input.tensor_split(Ints(indices.data<int64_t>(), size_t(indices.numel())), dim);
     }),

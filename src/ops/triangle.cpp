@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/view.h"
 
@@ -110,7 +111,7 @@ Tensor powers(const Tensor& x, int64_t n) {
   one.push_back(std::min<int64_t>(n, 1));
   shape.push_back(std::max<int64_t>(n - 1, 0));
   Tensor rising = x.to(dtype).unsqueeze(-1).expand(shape).cumprod(-1);
-  const Tensor parts[] = {rushlight::ones(one, dtype), rising};
+  const Tensor parts[] = {rushlight::ones(one, dtype, x.device()), rising};
   return rushlight::cat(parts, -1);
 }
 
@@ -204,6 +205,7 @@ constinit const Op op::one_hot = {
             "Can not infer total number of classes from empty tensor.");
       check(input.numel() > 0 || num_classes > 0,
             "Can not infer total number of classes from empty tensor.");
+      check_has_values(input, "one_hot");
       Tensor classes = input.contiguous();
       const int64_t* values = classes.data<int64_t>();
       int64_t highest = -1;

@@ -122,7 +122,9 @@ PyObject* item(PyObject* self, PyObject*) {
 PyObject* tolist(PyObject* self, PyObject*) {
   return guarded([&] {
     const Tensor& tensor = tensor_of(self);
-    check_readable(tensor);
+    if (tensor.dim() == 0) check_readable(tensor);
+    check(tensor.impl()->device == DeviceType::Cpu, ErrorKind::NotImplemented,
+          "Cannot copy out of meta tensor; no data!");
     return nested_list(tensor, static_cast<const char*>(tensor.data()), 0);
   });
 }

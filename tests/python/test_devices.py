@@ -1,6 +1,9 @@
 """Where tensors are made: on the CPU, or on the meta device, without data."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import rushlight
@@ -84,5 +87,77 @@ def test_models_without_data(torch):
         for parameter in model.parameters():
             nn.init.constant_(parameter, 0.5)
         return told, model(library.ones(5, 3)).tolist()
+
+    assert story(rushlight) == story(torch)
+
+
+EVERY_EXAMPLE = """
+import warnings
+from both import Scope
+import rushlight
+
+warnings.simplefilter("ignore")
+for entry in rushlight._C._operation_table():
+    for line in filter(None, entry["examples"].split("\\n")):
+        scope = Scope(rushlight)
+        scope.update(torch=rushlight, float=float)
+        try:
+            with rushlight.device("meta"):
+                eval(line, {}, scope)
+        except (NotImplementedError, RuntimeError):  # where values decide
+            pass
+print("done")
+"""
+
+
+def test_no_operation_touches_what_is_not_there():
+    """In a process of its own: without data there is no address either, and a reader would end it."""
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_EXAMPLE], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    assert done.stdout == "done\n", done.stderr[-2000:]
+
+
+REFUSED = [
+    "x.equal(x)",
+    "x[0].__bool__()",
+    "x[0].item()",
+    "x.nonzero()",
+    "x.unique()",
+    "x.masked_select(x > 0)",
+    "x.long().bincount()",
+    "x.tolist()",
+    "ones(2).copy_(x)",
+    "allclose(x, x)",
+    "setattr(x, 'data', ones(2))",
+    "setattr(ones(2), 'data', x)",
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_values_decide_is_refused(torch, text):
+    errors = []
+    for library in (rushlight, torch):
+        with pytest.raises((RuntimeError, NotImplementedError)) as caught:
+            eval(text, {**vars(library), "x": library.ones(2, device="meta")})
+        errors.append(caught.type)
+    assert errors[0] is errors[1]
+
+
+def test_steps_and_conversions_keep_to_the_device(torch):
+    def story(library):
+        layer = library.nn.Linear(2, 3, device="meta")
+        before = layer.weight
+        optimizer = library.optim.Adam(layer.parameters())
+        layer.weight.grad = library.rand_like(layer.weight)
+        optimizer.step()
+        told = [str(optimizer.state[layer.weight]["exp_avg"].device), str(layer.weight.data.device)]
+        told += [layer.weight.data_ptr(), layer.to("meta").weight is before]
+        layer.to_empty(device="cpu")
+        told += [layer.weight is before, str(layer.weight.device), str(layer.weight.grad.device), str(before.device)]
+        fused = library.optim.SGD([before], fused=True)
+        with pytest.raises(RuntimeError) as caught:
+            fused.step()
+        return told, str(caught.value).split(": [")[0]
 
     assert story(rushlight) == story(torch)
