@@ -434,7 +434,8 @@ constinit const Op op::binomial = {
     .schema = "binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor",
     .doc = "How many of `count` trials succeed, each with probability `prob`; they broadcast.",
     .examples =
-        "binomial(full((3, 4), 10.), rand(4))\nbinomial(rand(3, 4).mul(100).round(), rand(3, 1))",
+        "binomial(rand(3, 4).mul(9).round(), rand(4))\nbinomial(rand(3, 4).mul(100).round(), "
+        "rand(3, 1))",
     .variants = "function-only",
     .forward = run([](const Tensor& count, const Tensor& prob, Generator* generator) {
       check(is_floating(count.dtype()), ErrorKind::Value,
