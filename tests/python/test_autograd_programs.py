@@ -298,6 +298,8 @@ def compare(torch, program):
         warnings.simplefilter("ignore")
         ours.run(program)
         theirs.run(program)
+        if any("INTERNAL ASSERT" in event for event in theirs.events):
+            return  # PyTorch stumbles where a retained result of a node with several is changed
         assert [reduced(e) for e in ours.events] == [reduced(e) for e in theirs.events]
         for seen, right in zip(ours.seen, theirs.seen, strict=True):
             for a, b in zip(seen, right, strict=True):
