@@ -153,6 +153,9 @@ def test_steps_and_conversions_keep_to_the_device(torch):
         optimizer.step()
         told = [str(optimizer.state[layer.weight]["exp_avg"].device), str(layer.weight.data.device)]
         told += [layer.weight.data_ptr(), layer.to("meta").weight is before]
+        with pytest.raises(NotImplementedError) as refused:
+            layer.to("cpu")
+        told.append(str(refused.value))
         layer.to_empty(device="cpu")
         told += [layer.weight is before, str(layer.weight.device), str(layer.weight.grad.device), str(before.device)]
         fused = library.optim.SGD([before], fused=True)

@@ -334,7 +334,8 @@ class _Native(Optimizer):
                 loss = closure()
         differentiable = self.defaults["differentiable"]
         for group in self.param_groups:
-            self._check_group(group, differentiable)
+            if differentiable or group.get("capturable") or group.get("fused"):
+                self._check_group(group, differentiable)
         if differentiable:
             with enable_grad():
                 for group in self.param_groups:
