@@ -267,8 +267,7 @@ constinit const Op op::native_batch_norm = {
         "Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, "
         "Tensor)",
     .doc = "batch_norm(), while training with the means and the factors 1 / sqrt(variance + eps).",
-    .examples =
-        "native_batch_norm(randn(5, 3, 2), None, None, None, None, True, 0.1, 1e-5)",
+    .examples = "native_batch_norm(randn(5, 3, 2), None, None, None, None, True, 0.1, 1e-5)",
     .variants = "function-only",
     .compose = run([](const Tensor& input, const Tensor& weight, const Tensor& bias,
                       const Tensor& running_mean, const Tensor& running_var, bool training,
