@@ -153,8 +153,12 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
     else
       autograd::rebase_history(*target, node);
   } else {
-    for (size_t i = 0; i < call.results.tensors.size(); ++i) {
-      const Tensor& result = call.results.tensors[i];
+    const auto& results = call.results.tensors;
+    size_t count = results.size();  // without the indices that come last: they have no gradient
+    while (count && results[count - 1].defined() && !is_floating(results[count - 1].dtype()))
+      --count;
+    for (size_t i = 0; i < count; ++i) {
+      const Tensor& result = results[i];
       if (!result.defined()) {
         node->outputs.emplace_back();
         continue;

@@ -95,8 +95,8 @@ Distinct distinct_slices(const Tensor& input, int64_t dim, bool sorted, const ch
   });
 }
 
-void no_gradient(Backward&) {
-  fail(ErrorKind::NotImplemented, "the derivative of the distinct elements is not implemented.");
+[[noreturn]] void refuse_derivative(const char* name) {
+  fail(ErrorKind::NotImplemented, "the derivative for '", name, "' is not implemented.");
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ constinit const Op op::_unique2 = {
     .variants = "private",
     .forward =
         run([](const Tensor& input, bool, bool, bool) { return distinct_elements(input, true); }),
-    .backward = no_gradient,
+    .backward = [](Backward&) { refuse_derivative("_unique2"); },
     .node = "Unique2Backward0",
 };
 
@@ -125,7 +125,7 @@ constinit const Op op::_unique_dim = {
     .forward = run([](const Tensor& input, int64_t dim, bool, bool, bool) {
       return distinct_slices(input, dim, true, "unique");
     }),
-    .backward = no_gradient,
+    .backward = [](Backward&) { refuse_derivative("unique_dim"); },
     .node = "UniqueDimBackward0",
 };
 
@@ -140,7 +140,7 @@ constinit const Op op::_unique_consecutive = {
       return dim ? distinct_slices(input, *dim, false, "unique_consecutive")
                  : distinct_elements(input, false);
     }),
-    .backward = no_gradient,
+    .backward = [](Backward&) { refuse_derivative("unique_consecutive"); },
     .node = "UniqueConsecutiveBackward0",
 };
 

@@ -249,7 +249,10 @@ int Backward::edge_of(Name name) const {
 }
 
 void Backward::refuse() const {
-  fail(ErrorKind::Runtime, "derivative for ", node_.op.info->schema.name, " is not implemented");
+  const OpInfo& info = *node_.op.info;
+  bool has_no_node = info.node_name == "NotImplemented" && info.mutated < 0;  // as PyTorch has it
+  fail(ErrorKind::Runtime, "derivative for ", has_no_node ? "aten::" : "", info.schema.name,
+       " is not implemented");
 }
 
 bool Backward::needs(Name name) const { return edge_of(name) >= 0; }

@@ -2193,3 +2193,24 @@ def nodes_of_einsum():
     calls = ("ij,jk->ik", a, b), ("ij,j->i", a, c), ("i,i->", c, c), ("ij,ij->ij", a, a), ("ij->i", a), ("ij->ji", a)
     for equation, *operands in calls:
         note(equation, torch.einsum(equation, *operands))
+
+
+def nodes_do_not_wait_for_gradients_of_indices():
+    for function in (lambda x: x.max(0), lambda x: x.sort(), lambda x: x.topk(2), lambda x: x.cummax(0)):
+        x = leaf()
+        values, _ = function(x)
+        values.grad_fn.register_hook(lambda computed, arrived: note(len(computed), len(arrived)))
+        values.sum().backward()
+        note(values.grad_fn.next_functions[0][1], x.grad)
+
+
+def what_has_no_derivative():
+    x = leaf()
+    try_each(
+        lambda: x.unique().sum().backward(),
+        lambda: x.unique_consecutive().sum().backward(),
+        lambda: x[None].unique(dim=1).sum().backward(),
+        lambda: torch.floor_divide(x, 2).sum().backward(),
+        lambda: x.heaviside(x).sum().backward(),
+        lambda: torch.nextafter(x, x).sum().backward(),
+    )
