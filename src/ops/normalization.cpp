@@ -276,7 +276,7 @@ constinit const Op op::native_batch_norm = {
                                                            bias, training, momentum, eps);
       DType dtype = parameter_dtype(input, weight, bias);
       auto by_itself = [&](const Tensor& moment) {
-        return moment.defined() ? moment.detach().reshape(-1).to(dtype) : output.new_empty(0);
+        return moment.defined() ? moment.detach().reshape(-1).to(dtype) : input.new_empty(0);
       };
       return std::tuple(output, by_itself(mean), by_itself(scale));
     }),
