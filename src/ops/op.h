@@ -97,8 +97,8 @@ void prepare_ops();
 /// Replaces the elements of `target` by those of `source`, of the same shape: no autograd.
 void copy_elements(const Tensor& target, const Tensor& source);
 
-/// Throws if writing to `written` changes `read`, unless they are one and the same place and that is
-/// fine, as it is element by element. Knows contiguous tensors only, as PyTorch does.
+/// Throws if writing to `written` changes `read`, unless they are one and the same place and that
+/// is fine, as it is element by element. Knows contiguous tensors only, as PyTorch does.
 void check_overlap(const Tensor& written, const Tensor& read, bool same_place_is_fine);
 
 /// The one way in, from C++ and Python alike: runs forward, records the node, marks views and

@@ -1,7 +1,6 @@
-"""Autograd beside PyTorch: the programs of autograd_cases.py on both, then what PyTorch cannot be asked."""
+"""Autograd beside PyTorch: the programs of autograd_cases on both, then what PyTorch cannot be asked."""
 
 import gc
-import importlib.util
 import re
 import subprocess
 import sys
@@ -12,41 +11,24 @@ from pathlib import Path
 
 import pytest
 import rushlight
+from autograd_cases import CASES, notes, use
 from rushlight import _C
-
-CASES = Path(__file__).with_name("autograd_cases.py")
-
-
-def load(library):
-    """The programs, run on `library`."""
-    spec = importlib.util.spec_from_file_location(f"cases_{library.__name__}", CASES)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.torch = library
-    return module
-
-
-def names():
-    module = load(rushlight)
-    helpers = {"note", "leaf", "try_each", "graph"}
-    return [n for n, f in vars(module).items() if callable(f) and hasattr(f, "__code__") and n not in helpers]
-
 
 # is_grads_batched needs vmap, which is refused by name; a check of ours comes first in the other.
 DIFFERENT = {"gradbatched", "function_badret_none"}
 
 
-def outcome(module, name):
+def outcome(library, name):
     """What a program returned and noted, or the error it raised, as comparable text."""
-    module.notes.clear()
+    use(library)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            result = ("value", repr(getattr(module, name)()))
+            result = ("value", repr(CASES[name]()))
         except Exception as error:  # the error is the result
             result = ("error", type(error).__name__, str(error))
-    text = [*result, repr(module.notes)]
-    module.notes.clear()
+    text = [*result, repr(notes)]
+    notes.clear()
     text = [part.replace("rushlight", "torch") for part in text]
     return [re.sub(r"0x[0-9a-f]+", "0x", part) for part in text]
 
@@ -65,9 +47,9 @@ def beginning(text):
     return text[: min(text.find(each) % (len(text) + 1) for each in ADVICE)]
 
 
-@pytest.mark.parametrize("name", [n for n in names() if n not in DIFFERENT])
+@pytest.mark.parametrize("name", [n for n in CASES if n not in DIFFERENT])
 def test_as_pytorch(torch, name):
-    ours, theirs = outcome(load(rushlight), name), outcome(load(torch), name)
+    ours, theirs = outcome(rushlight, name), outcome(torch, name)
     assert ours[0] == theirs[0], (ours, theirs)
     if ours[0] == "error":
         assert ours[1] == theirs[1], (ours, theirs)
@@ -87,12 +69,12 @@ def frozen():
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize("name", [n for n in names() if n != "createg"])  # a cycle that is warned of
+@pytest.mark.parametrize("name", [n for n in CASES if n != "createg"])  # a cycle that is warned of
 def test_leaves_nothing_behind(frozen, name):
     """Each program once more, without PyTorch: what it leaves in memory is what its result holds."""
-    outcome(load(rushlight), name)
+    outcome(rushlight, name)
     before = live()
-    outcome(load(rushlight), name)
+    outcome(rushlight, name)
     assert live() == before
 
 
