@@ -15,6 +15,7 @@
 namespace rushlight::autograd {
 
 class Node;
+struct Dual;
 
 /// Where a gradient goes: input number `input` of `node`.
 struct Edge {
@@ -162,8 +163,10 @@ struct Metadata {
   std::unique_ptr<NodeHooks> hooks;   ///< of a leaf without accumulator, kept until it has one
   std::shared_ptr<Tensor> retained;   ///< of a non-leaf that retains its gradient: where it is
   std::unique_ptr<std::vector<std::shared_ptr<LeafHook>>> leaf_hooks;
+  std::unique_ptr<Dual> dual;  ///< for forward mode, while a level is open
 
-  ~Metadata() { delete accumulator; }
+  Metadata();
+  ~Metadata();
   static void* operator new(size_t bytes);
   static void operator delete(void* block, size_t bytes) noexcept;
 };
@@ -408,6 +411,13 @@ void detach_(const Tensor& tensor);
 bool grad_enabled();
 inline bool is_grad_enabled() { return grad_enabled(); }
 void set_grad_enabled(bool enabled);
+/// Whether a level of forward mode is open (forward_ad.h): tensors may carry tangents.
+extern std::atomic<bool> dual_level_open;
+inline bool level_is_open() { return dual_level_open.load(std::memory_order_relaxed); }
+/// Whether what is computed now may be differentiated, one way or the other: a formula may take a
+/// short cut past the operations only if not.
+inline bool may_be_differentiated() { return grad_enabled() || level_is_open(); }
+
 bool inference_enabled();
 inline bool is_inference_mode_enabled() { return inference_enabled(); }
 void set_inference_enabled(bool enabled);

@@ -14,7 +14,7 @@
 //   };
 //   Tensor y = Exp::apply(x);
 
-#include <rushlight/autograd.h>
+#include <rushlight/forward_ad.h>
 #include <rushlight/function_ref.h>
 
 #include <any>
@@ -32,8 +32,10 @@ class Context {
   /// Keeps inputs or results of forward; other tensors too, but they are not differentiated
   /// through.
   void save_for_backward(std::vector<Tensor> tensors) { to_save_ = std::move(tensors); }
-  /// Throws if they were freed by an earlier backward, or changed in place since.
+  /// In backward; throws if they were freed by an earlier one, or changed in place since.
   std::vector<Tensor> get_saved_variables() const;
+  /// Keeps tensors for `jvp`, which gets them by get_saved_variables().
+  void save_for_forward(std::vector<Tensor> tensors) { for_jvp_ = std::move(tensors); }
   /// Names inputs that forward changed in place; each must be a result as well.
   void mark_dirty(std::vector<Tensor> inputs) { dirty_ = std::move(inputs); }
   /// Names results that have no gradient.
@@ -51,7 +53,8 @@ class Context {
 
  private:
   friend class FunctionNode;
-  std::vector<Tensor> to_save_, dirty_, non_differentiable_;
+  std::vector<Tensor> to_save_, for_jvp_, dirty_, non_differentiable_;
+  bool in_jvp_ = false;
   bool materialize_ = true, materialize_non_differentiable_ = true;
   FunctionNode* node_ = nullptr;
 };
@@ -79,16 +82,26 @@ class FunctionNode : public Node {
  protected:
   /// The user's backward: one gradient for each tensor that begin() was given.
   virtual std::vector<Tensor> run_backward(std::vector<Tensor> gradients) = 0;
+  /// The user's jvp: the results' tangents, from those of the tensors that begin() was given.
+  virtual std::vector<Tensor> run_jvp(std::vector<Tensor> tangents);
 
  private:
   struct Saved;
+  /// The tangent of an input, and how often it had been written to.
+  struct Carried {
+    Tensor tangent;
+    uint32_t writes;
+  };
   void wrap_result(const Ref<FunctionNode>& self, Tensor& result, uint32_t index);
   void save(const Ref<FunctionNode>& self);
+  void push_forward(const std::vector<Tensor>& made, const std::vector<Tensor>& results);
+  void hand_on(const Tensor& tangent, const Tensor& made, const Tensor& result,
+               const std::vector<Carried>& carried) const;
 
   std::vector<Tensor> inputs_;  // while forward runs
   std::unique_ptr<Saved> saved_;
   SmallVector<bool, 4> is_tensor_, is_differentiable_;  // of the results
-  bool recorded_ = false;
+  bool recorded_ = false, dual_ = false;
 };
 
 /// The same bytes as results of one node: its hooks see all the gradients at once.
@@ -113,7 +126,9 @@ std::vector<Tensor> run_once(FunctionRef<std::vector<Tensor>()> backward,
 /// after it with its arguments as a tuple. `backward` returns a gradient for each argument and each
 /// tensor of a list; for what is no tensor an undefined one. With
 /// `static constexpr bool once_differentiable = true;` it is not recorded, and a second derivative
-/// through it throws.
+/// through it throws. `static std::vector<Tensor> jvp(Context&, std::vector<Tensor> tangents)` is
+/// for forward mode: the results' tangents, from one for each argument, as backward's gradients
+/// are.
 template <class Self>
 class Function {
  public:
@@ -124,6 +139,7 @@ class Function {
     (node->add_argument(inputs, arguments), ...);
     node->begin(std::move(inputs));
     NoGrad guard;
+    forward_ad::FwdGradMode off(false);
     auto result = run_forward(node->context, std::forward<Arguments>(arguments)...);
     if constexpr (std::is_same_v<decltype(result), Tensor>) {
       std::vector<Tensor> results = {std::move(result)};
@@ -167,6 +183,17 @@ class Function {
         if (is_tensor[i]) chosen.push_back(std::move(all[i]));
       }
       return chosen;
+    }
+
+    std::vector<Tensor> run_jvp(std::vector<Tensor> tangents) override {
+      if constexpr (requires { Self::jvp(context, tangents); }) {
+        std::vector<Tensor> all;
+        for (size_t i = 0, next = 0; i < is_tensor.size(); ++i)
+          all.push_back(is_tensor[i] ? std::move(tangents[next++]) : Tensor());
+        return Self::jvp(context, std::move(all));
+      } else {
+        return FunctionNode::run_jvp(std::move(tangents));
+      }
     }
 
     SmallVector<bool, 8> is_tensor;  // of the arguments, lists spread

@@ -15,6 +15,9 @@ using Function = FunctionRef<List(const List& inputs)>;
 struct Options {
   bool create_graph = false;  ///< the results can be differentiated further
   bool strict = false;        ///< what does not depend on an input is an error, not zero
+  /// jacobian, and hessian over its gradients, evaluate the function once for each element of the
+  /// inputs instead of running backward for each of the results. Without the two others.
+  bool forward_mode = false;
 };
 
 /// d results / d inputs, by result, then by input; each of the shape of the result and the input,

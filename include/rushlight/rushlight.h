@@ -5,6 +5,7 @@
 #include <rushlight/checkpoint.h>
 #include <rushlight/data.h>
 #include <rushlight/factory.h>
+#include <rushlight/forward_ad.h>
 #include <rushlight/function.h>
 #include <rushlight/functional.h>
 #include <rushlight/gradcheck.h>

@@ -58,5 +58,7 @@ class Scalar {
 };
 
 std::string to_string(const Scalar& scalar);
+/// The shortest text that reads back as the same number, in Python's form: "1.0".
+std::string python_text(double number);
 
 }  // namespace rushlight

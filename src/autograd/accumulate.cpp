@@ -1,5 +1,7 @@
 #include "autograd/accumulate.h"
 
+#include "autograd/dual.h"
+
 #include <rushlight/operators.h>
 
 #include <algorithm>
@@ -89,6 +91,7 @@ bool add_small(const Tensor& sum, const Tensor& gradient) {
   if (a->elements > kSmall || a->elements != b->elements || a->dtype != b->dtype) return false;
   if (!a->contiguous || !b->contiguous || !same(a->shape, b->shape)) return false;
   if (a->device != DeviceType::Cpu || b->device != DeviceType::Cpu) return false;
+  if (level_is_open()) return false;
   auto add = [&]<class T>(T* to, const T* from) {
     for (int64_t i = 0; i < a->elements; ++i) to[i] += from[i];
   };
@@ -167,6 +170,7 @@ void accumulate(const Tensor& leaf, Tensor gradient, int holders) {
         if (is_sole_owner(gradient, holders) &&
             (fits_layout(gradient, leaf) || !t_layout_enforced)) {
           meta.grad = std::move(gradient);
+          if (level_is_open()) forward_ad::drop_tangent(meta.grad);
           return;
         }
       }

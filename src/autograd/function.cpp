@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "autograd/dual.h"
 #include "autograd/saved_tensor.h"
 
 namespace rushlight::autograd {
@@ -49,6 +50,10 @@ FunctionNode::~FunctionNode() = default;
 
 bool FunctionNode::begin(std::vector<Tensor> inputs) {
   inputs_ = std::move(inputs);
+  if (level_is_open() && forward_ad::hands_on()) {
+    for (const Tensor& input : inputs_)
+      dual_ |= input.defined() && forward_ad::tangent_of(input).defined();
+  }
   if (!grad_enabled()) return false;
   for (const Tensor& input : inputs_) recorded_ |= input.defined() && input.requires_grad();
   if (!recorded_) return false;
@@ -80,13 +85,17 @@ void FunctionNode::finish(const Ref<FunctionNode>& self, std::vector<Tensor>& re
            "one that does the other operations).");
     }
   }
+  std::vector<Tensor> made;
+  if (dual_) made = results;
   for (size_t i = 0; i < results.size(); ++i) wrap_result(self, results[i], uint32_t(i));
   if (std::count(is_differentiable_.begin(), is_differentiable_.end(), true) > 1) {
     for (const Tensor& result : results) mark_custom(result, ViewOrigin::MultiOutput);
   }
+  if (dual_) push_forward(made, results);
   if (recorded_) save(self);
   inputs_.clear();
   context.to_save_.clear();
+  context.for_jvp_.clear();
   context.dirty_.clear();
   context.non_differentiable_.clear();
 }
@@ -124,6 +133,68 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
   if (is_input) result = view_as_itself(result);
   mark_custom(result, ViewOrigin::CustomFunction);
   replace_history(result, self, index);
+}
+
+std::vector<Tensor> FunctionNode::run_jvp(std::vector<Tensor>) {
+  fail(ErrorKind::NotImplemented,
+       "You must implement the jvp function for custom autograd.Function to use it with forward "
+       "mode AD.");
+}
+
+void FunctionNode::push_forward(const std::vector<Tensor>& made,
+                                const std::vector<Tensor>& results) {
+  std::vector<Carried> carried;
+  std::vector<Tensor> tangents;
+  for (const Tensor& input : inputs_) {
+    Tensor tangent = input.defined() ? forward_ad::tangent_of(input) : Tensor();
+    carried.push_back({tangent, tangent.defined() ? tangent.impl()->version().writes : 0});
+    bool lacks = !tangent.defined() && input.defined() && is_floating(input.dtype());
+    tangents.push_back(lacks && context.materialize_ ? zeros_like(input.detach()) : tangent);
+  }
+  forward_ad::FwdGradMode off(false);
+  context.in_jvp_ = true;
+  std::vector<Tensor> computed = run_jvp(std::move(tangents));
+  context.in_jvp_ = false;
+  check(computed.size() == results.size(),
+        "Function's jvp returned an invalid number of forward gradients (expected ", results.size(),
+        " but got ", computed.size(), ")");
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!computed[i].defined() || !made[i].defined()) continue;
+    check(is_floating(made[i].dtype()) && !holds(context.non_differentiable_, made[i]),
+          "Function's jvp returned a gradient at position ", i,
+          ", but  the corresponding forward output is not a differentiable Tensor."
+          "You should return None at that position instead.");
+    forward_ad::check_tangent(results[i], computed[i]);
+    hand_on(computed[i], made[i], results[i], carried);
+  }
+}
+
+/// `made`: the result as forward returned it.
+void FunctionNode::hand_on(const Tensor& tangent, const Tensor& made, const Tensor& result,
+                           const std::vector<Carried>& carried) const {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!inputs_[i].defined() || inputs_[i].impl()->storage != made.impl()->storage) continue;
+    if (holds(context.dirty_, made)) {
+      const Tensor& before = carried[i].tangent;
+      check(!before.defined() ||
+                (before.is_same(tangent) && before.impl()->version().writes != carried[i].writes),
+            "An inplace custom Function is not modifying the forward mode gradients inplace. If "
+            "the forward is modifying an input inplace, then the jvp function must modify the "
+            "corresponding gradient inplace.");
+      return forward_ad::set_tangent(result, tangent);
+    }
+    check(tangent.impl()->is_view,
+          "A custom Function's forward is returning a view (or an input as-is) but the jvp is not "
+          "returning a view.");
+    bool is_shared = carried[i].tangent.defined() &&
+                     carried[i].tangent.impl()->storage == tangent.impl()->storage;
+    check(is_shared,
+          "A custom Function is returning a view but the jvp is not returning a view of ",
+          forward_ad::base_of(inputs_[i]).defined() ? "the same base as " : "",
+          "the given grad input.");
+    break;
+  }
+  forward_ad::attach_tangent(result, tangent);
 }
 
 void FunctionNode::save(const Ref<FunctionNode>& self) {
@@ -196,6 +267,10 @@ std::vector<Tensor> identity(std::vector<Tensor> tensors) {
   struct Identity final : FunctionNode {
     std::string name() const override { return "BackwardHookFunctionBackward"; }
     std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override { return gradients; }
+    std::vector<Tensor> run_jvp(std::vector<Tensor> tangents) override {
+      for (Tensor& tangent : tangents) tangent = view_as_itself(tangent);
+      return tangents;
+    }
   };
   auto node = Ref<FunctionNode>::adopt(new Identity());
   std::vector<Tensor> constants;
@@ -214,6 +289,9 @@ Tensor refuse_backward(const Tensor& tensor, const std::string& message) {
     std::vector<Tensor> run_backward(std::vector<Tensor>) override {
       fail(ErrorKind::Runtime, message);
     }
+    std::vector<Tensor> run_jvp(std::vector<Tensor> tangents) override {
+      return {view_as_itself(tangents[0])};
+    }
     std::string message;
   };
   auto node = Ref<Refusal>::adopt(new Refusal());
@@ -224,7 +302,9 @@ Tensor refuse_backward(const Tensor& tensor, const std::string& message) {
   return tensors[0];
 }
 
-std::vector<Tensor> Context::get_saved_variables() const { return node_->saved_tensors(); }
+std::vector<Tensor> Context::get_saved_variables() const {
+  return in_jvp_ ? for_jvp_ : node_->saved_tensors();
+}
 bool Context::needs_input_grad(size_t i) const { return node_->needs(i); }
 
 std::vector<Tensor> run_once(FunctionRef<std::vector<Tensor>()> backward,

@@ -1,3 +1,4 @@
+#include <rushlight/forward_ad.h>
 #include <rushlight/functional.h>
 #include <rushlight/operators.h>
 
@@ -151,6 +152,42 @@ List rows(size_t index, const Tensor& result, const List& inputs, Options option
   return jacobians;
 }
 
+/// The results of a function at `inputs`, its input number `i` moving along element `j`.
+List results_along(Function function, const List& inputs, size_t i, int64_t j) {
+  List duals;
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    Tensor tangent = zeros({inputs[k].numel()}, inputs[k].dtype());
+    if (k == i) tangent.select(0, j).fill_(1);
+    duals.push_back(forward_ad::make_dual(inputs[k], tangent.view(inputs[k].shape())));
+  }
+  return function(duals);
+}
+
+/// The Jacobians by forward mode: a column for each element of the inputs.
+std::vector<List> columns(Function function, Tensors given) {
+  List inputs = returned({given.begin(), given.end()}, false);
+  List results = function(inputs);
+  std::vector<List> by_result(results.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    std::vector<List> collected(results.size());
+    for (int64_t j = 0; j < inputs[i].numel(); ++j) {
+      forward_ad::DualLevel level;
+      List moving = results_along(function, inputs, i, j);
+      for (size_t k = 0; k < results.size(); ++k) {
+        Tensor tangent = forward_ad::unpack_dual(moving.at(k)).tangent;
+        collected[k].push_back(tangent.defined() ? tangent.detach() : zeros_of(results[k]));
+      }
+    }
+    for (size_t k = 0; k < results.size(); ++k) {
+      Dims shape(results[k].shape());
+      shape.append(inputs[i].shape().begin(), inputs[i].shape().end());
+      by_result[k].push_back(collected[k].empty() ? zeros(Ints(shape), results[k].dtype())
+                                                  : stack(collected[k], -1).reshape(shape));
+    }
+  }
+  return by_result;
+}
+
 /// The one number that the user's function returned.
 Tensor number_of(const List& results, const char* by, bool strict) {
   check_results(results, strict);
@@ -184,6 +221,9 @@ struct SecondOrder {
 }  // namespace
 
 std::vector<List> jacobian(Function function, Tensors given, Options options) {
+  check(!options.forward_mode || !(options.create_graph || options.strict),
+        "jacobian: forward_mode goes neither with create_graph nor with strict");
+  if (options.forward_mode) return columns(function, given);
   EnableGrad guard;
   List inputs = prepared(given, options.create_graph);
   List results = function(inputs);
@@ -197,6 +237,10 @@ std::vector<List> jacobian(Function function, Tensors given, Options options) {
 
 std::vector<List> hessian(Function function, Tensors inputs, Options options) {
   auto gradient = [&](const List& given) {
+    EnableGrad guard;
+    if (options.forward_mode) {  // which gives what does not require grad
+      for (const Tensor& each : given) each.requires_grad_();
+    }
     return gradient_of(number_of(function(given), "hessian", options.strict), given, options.strict,
                        false);
   };

@@ -86,18 +86,16 @@ List by_backward(const Tensor& result, const List& inputs) {
   return jacobians;
 }
 
-void compare(Function function, const List& inputs, const List& differentiated,
-             const GradcheckOptions& options) {
-  EnableGrad guard;
-  List all = function(inputs), results;
-  Selection selection;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].requires_grad()) selection.which.push_back(i);
-  }
-  results = selection.of(all);
-  std::vector<List> numerical;
-  for (const Tensor& input : differentiated)
-    numerical.push_back(differences(function, inputs, input, selection, options.eps));
+void require_close(const Tensor& analytical, const Tensor& numerical, size_t i, size_t j,
+                   const char* by, const GradcheckOptions& options) {
+  require(allclose(analytical, numerical, options.rtol, options.atol), "Jacobian ", by,
+          "mismatch for output ", i, " with respect to input ", j, ",\nnumerical:", numerical,
+          "\nanalytical:", analytical, "\n");
+}
+
+/// `numerical`: by input, then by result.
+void compare_backward(const List& results, const List& differentiated,
+                      const std::vector<List>& numerical, const GradcheckOptions& options) {
   for (size_t i = 0; i < results.size(); ++i) {
     List analytical = by_backward(results[i], differentiated);
     List again = by_backward(results[i], differentiated);
@@ -108,11 +106,51 @@ void compare(Function function, const List& inputs, const List& differentiated,
               "multiple times gives different values, although analytical gradient matches "
               "numerical gradient.The tolerance for nondeterminism was ",
               options.nondet_tol, ".");
-      require(allclose(analytical[j], numerical[j][i], options.rtol, options.atol),
-              "Jacobian mismatch for output ", i, " with respect to input ", j,
-              ",\nnumerical:", numerical[j][i], "\nanalytical:", analytical[j], "\n");
+      require_close(analytical[j], numerical[j][i], i, j, "", options);
     }
   }
+}
+
+void compare_forward(Function function, const List& inputs, const List& differentiated,
+                     const Selection& selection, const std::vector<List>& numerical,
+                     const GradcheckOptions& options) {
+  auto moving = [&](const List& duals) {
+    List given = inputs;
+    size_t next = 0;
+    for (Tensor& each : given) {
+      if (each.requires_grad()) each = duals[next++];
+    }
+    return selection.of(function(given));
+  };
+  functional::Options forward;
+  forward.forward_mode = true;
+  auto exact = functional::jacobian(moving, differentiated, forward);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    for (size_t j = 0; j < differentiated.size(); ++j) {
+      const Tensor& expected = numerical[j][i];
+      if (expected.numel() == 0) continue;
+      Tensor rows = exact[i][j].reshape({expected.size(1), expected.size(0)});
+      require_close(rows.t().to(expected.dtype()), expected, i, j, "computed with forward mode ",
+                    options);
+    }
+  }
+}
+
+void compare(Function function, const List& inputs, const List& differentiated,
+             const GradcheckOptions& options) {
+  EnableGrad guard;
+  List all = function(inputs);
+  Selection selection;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].requires_grad()) selection.which.push_back(i);
+  }
+  std::vector<List> numerical;
+  for (const Tensor& input : differentiated)
+    numerical.push_back(differences(function, inputs, input, selection, options.eps));
+  if (options.check_backward_ad)
+    compare_backward(selection.of(all), differentiated, numerical, options);
+  if (options.check_forward_ad)
+    compare_forward(function, inputs, differentiated, selection, numerical, options);
 }
 
 List differentiated_among(Tensors inputs) {
@@ -129,6 +167,8 @@ List differentiated_among(Tensors inputs) {
 }  // namespace
 
 bool gradcheck(Function function, Tensors inputs, const GradcheckOptions& options) {
+  check(options.check_backward_ad || options.check_forward_ad, ErrorKind::Assertion,
+        "Expected at least one of check_forward_ad or check_backward_ad to be True");
   List differentiated = differentiated_among(inputs);
   try {
     compare(function, {inputs.begin(), inputs.end()}, differentiated, options);
@@ -153,7 +193,12 @@ bool gradgradcheck(Function function, Tensors inputs, Tensors grad_outputs,
   }
   const size_t count = all.size();
   all.insert(all.end(), weights.begin(), weights.end());
+  std::vector<bool> required;
+  for (const Tensor& each : all) required.push_back(each.requires_grad());
   auto gradients = [&](const List& given) {
+    for (size_t i = 0; i < given.size(); ++i) {  // forward mode gives what does not require grad
+      if (required[i]) given[i].requires_grad_();
+    }
     List results, own(given.begin(), given.begin() + ptrdiff_t(count));
     for (Tensor& result : function(own)) {
       if (result.requires_grad()) results.push_back(std::move(result));

@@ -4,6 +4,7 @@
 #include <rushlight/operators.h>
 
 #include "autograd/accumulate.h"
+#include "autograd/dual.h"
 #include "core/inference.h"
 #include "runtime/allocator.h"
 
@@ -30,6 +31,8 @@ void set_grad_enabled(bool enabled) { t_grad_enabled = enabled; }
 bool inference_enabled() { return inference_mode; }
 void set_inference_enabled(bool enabled) { inference_mode = enabled; }
 
+Metadata::Metadata() = default;
+Metadata::~Metadata() { delete accumulator; }
 void* Metadata::operator new(size_t bytes) { return allocate(bytes); }
 void Metadata::operator delete(void* block, size_t bytes) noexcept { deallocate(block, bytes); }
 
@@ -67,6 +70,7 @@ void detach_(const Tensor& tensor) {
   if (Metadata* meta = tensor.impl()->autograd) {
     meta->grad_fn = nullptr;
     meta->output = 0;
+    if (meta->dual) forward_ad::drop_tangent(tensor);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <rushlight/operators.h>
 
 #include "autograd/accumulate.h"
+#include "autograd/dual.h"
 
 namespace rushlight::autograd {
 
@@ -20,12 +21,14 @@ HookStack& hook_stack() {
 thread_local bool t_hooked = false;
 std::shared_ptr<SavedTensorHooks> innermost_hooks() { return hook_stack().hooks.back(); }
 
-/// The same bytes, without history.
+/// The same bytes (and tangent), without history.
 Tensor alias_of(const Tensor& tensor) {
   TensorImpl* impl = tensor.impl();
   Tensor alias = make_tensor(impl->storage, impl->dtype, impl->shape, impl->strides, impl->offset);
   alias.impl()->own_version = impl->own_version;
   alias.impl()->device = impl->device;
+  if (level_is_open()) [[unlikely]]
+    forward_ad::share_tangent(tensor, alias);
   return alias;
 }
 
@@ -62,6 +65,9 @@ void pop_saved_tensor_hooks() {
   if (!stack.hooks.empty()) stack.hooks.pop_back();
   t_hooked = !stack.hooks.empty();
 }
+
+PausedSavedTensorHooks::PausedSavedTensorHooks() : before_(std::exchange(t_hooked, false)) {}
+PausedSavedTensorHooks::~PausedSavedTensorHooks() { t_hooked = before_; }
 
 size_t saved_tensor_hooks_depth() { return t_hooked ? hook_stack().hooks.size() : 0; }
 
@@ -184,6 +190,10 @@ void SavedTensor::blame(const Saver& saver) const {
        saver.operation, "`", place(saver.site), " saved its ", output_ >= 0 ? "result" : "input",
        " for backward, but ", quoted(version.last_writer ? version.last_writer : "a write"),
        place(version.site()), " changed it since.");
+}
+
+void SavedTensor::share_tangent_of(const Tensor& result) {
+  if (tensor_.defined()) forward_ad::share_tangent(result, tensor_);
 }
 
 void SavedTensor::reset() {

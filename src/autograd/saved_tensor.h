@@ -50,6 +50,8 @@ class SavedTensor {
   /// Packs what is saved by `hooks` from now on. Throws if there is nothing, or hooks have it.
   void register_hooks(const Saver& saver, std::shared_ptr<SavedTensorHooks> hooks);
   void reset();
+  /// Forward mode gave the result that is saved here a tangent.
+  void share_tangent_of(const Tensor& result);
 
  private:
   struct Packed {
@@ -66,6 +68,17 @@ class SavedTensor {
   uint32_t writes_ = 0;
   int32_t output_ = kInput;  // which result of its node it is; an input; one with a node
   std::unique_ptr<Packed> packed_;
+};
+
+/// Until the end of the scope hooks do not apply to what this thread saves.
+class PausedSavedTensorHooks {
+ public:
+  PausedSavedTensorHooks();
+  ~PausedSavedTensorHooks();
+  PausedSavedTensorHooks(const PausedSavedTensorHooks&) = delete;
+
+ private:
+  bool before_;
 };
 
 /// How many pairs of hooks are in force in this thread, and back to that many.

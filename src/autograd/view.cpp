@@ -3,6 +3,7 @@
 #include <rushlight/autograd.h>
 #include <rushlight/operators.h>
 
+#include "autograd/dual.h"
 #include "autograd/saved_tensor.h"
 
 namespace rushlight {
@@ -150,6 +151,8 @@ void mark_view(const Tensor& view, const Tensor& base, ViewOrigin origin) {
   }
   info.version = impl->version().writes;
   impl->is_view = true;
+  if (level_is_open()) [[unlikely]]
+    forward_ad::note_view(view, base);
 }
 
 void check_inference_write(const Tensor& tensor) {

@@ -3,6 +3,8 @@
 #include "core/inference.h"
 #include "runtime/allocator.h"
 
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 
 namespace rushlight {
@@ -122,6 +124,17 @@ std::string to_string(const Scalar& scalar) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", scalar.real());
   return text;
+}
+
+std::string python_text(double number) {
+  if (std::isnan(number)) return "nan";
+  if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
+  char text[32];
+  double size = std::fabs(number);
+  bool scientific = size != 0 && (size < 1e-4 || size >= 1e16);
+  auto format = scientific ? std::chars_format::scientific : std::chars_format::fixed;
+  std::string result(text, std::to_chars(text, text + sizeof text, number, format).ptr);
+  return scientific || result.find('.') != result.npos ? result : result + ".0";
 }
 
 Device Device::parse(std::string_view text) {

@@ -4,9 +4,6 @@
 
 #include "nn/layer_table.h"
 
-#include <charconv>
-#include <cmath>
-
 namespace rushlight::nn {
 
 namespace {
@@ -34,18 +31,6 @@ std::string_view legacy_reduction(const Value& average, const Value& reduce) {
   warn("size_average and reduce args will be deprecated, please use reduction='" +
        std::string(reduction) + "' instead.");
   return reduction;
-}
-
-/// The shortest text that reads back as the same number, in Python's form.
-std::string python_text(double number) {
-  if (std::isnan(number)) return "nan";
-  if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
-  char text[32];
-  double size = std::fabs(number);
-  bool scientific = size != 0 && (size < 1e-4 || size >= 1e16);
-  auto format = scientific ? std::chars_format::scientific : std::chars_format::fixed;
-  std::string result(text, std::to_chars(text, text + sizeof text, number, format).ptr);
-  return scientific || result.find('.') != result.npos ? result : result + ".0";
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <rushlight/operators.h>
 
-#include "ops/op_node.h"
+#include "ops/dual.h"
 #include "ops/pointwise.h"
 #include "ops/view.h"
 
@@ -44,13 +44,6 @@ bool any_requires_grad(const OpInfo& info, const Value* arguments) {
     }
   }
   return false;
-}
-
-/// Which existing tensor this call writes to, if any.
-const Tensor* written(const Call& call) {
-  if (call.destination) return call.destination;
-  int index = call.op.info->mutated;
-  return index < 0 ? nullptr : &call.arguments[index].tensor();
 }
 
 void bump_version(const Tensor& tensor, const OpInfo& info) {
@@ -133,7 +126,7 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
   }
 }
 
-[[gnu::noinline]] void call_recording(Call& call) {
+[[gnu::noinline]] Ref<OpNode> call_recording(Call& call) {
   const OpInfo& info = *call.op.info;
   const Tensor* target = written(call);
   if (target) autograd::check_in_place(*target);
@@ -153,12 +146,8 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
     else
       autograd::rebase_history(*target, node);
   } else {
-    const auto& results = call.results.tensors;
-    size_t count = results.size();  // without the indices that come last: they have no gradient
-    while (count && results[count - 1].defined() && !is_floating(results[count - 1].dtype()))
-      --count;
-    for (size_t i = 0; i < count; ++i) {
-      const Tensor& result = results[i];
+    for (size_t i = 0, count = count_differentiable(call.results); i < count; ++i) {
+      const Tensor& result = call.results.tensors[i];
       if (!result.defined()) {
         node->outputs.emplace_back();
         continue;
@@ -168,9 +157,50 @@ void mark_views(const Call& call, autograd::ViewOrigin origin) {
     }
   }
   node->save_results(call.results);
+  return node;
+}
+
+inline bool is_differentiable(const Call& call) {
+  const OpInfo& info = *call.op.info;
+  return info.differentiable || (info.differentiable_in_place && call.destination);
+}
+
+/// Of an operation that is not composite; returns its node if it is recorded.
+[[gnu::always_inline]] inline Ref<OpNode> call_plain(Call& call) {
+  const OpInfo& info = *call.op.info;
+  if (is_differentiable(call) && autograd::grad_enabled() &&
+      any_requires_grad(info, call.arguments)) [[unlikely]] {
+    return call_recording(call);
+  }
+  const Tensor* target = written(call);
+  if (target) [[unlikely]]
+    autograd::check_inference_write(*target);
+  run_forward(call);
+  if (target) [[unlikely]]
+    bump_version(*target, info);
+  if (info.view_of >= 0) {
+    mark_views(call, autograd::grad_enabled() ? autograd::ViewOrigin::Default
+                                              : autograd::ViewOrigin::NoGrad);
+  }
+  return nullptr;
+}
+
+/// The same while tensors may carry tangents.
+[[gnu::noinline]] void call_at_level(Call& call) {
+  bool may_be = is_differentiable(call) && autograd::forward_ad::hands_on();
+  if (may_be && any_is_dual(*call.op.info, call.arguments))
+    call_dual(call, [](Call& plain) { return call_plain(plain); });
+  else
+    call_plain(call);
 }
 
 }  // namespace
+
+const Tensor* written(const Call& call) {
+  if (call.destination) return call.destination;
+  int index = call.op.info->mutated;
+  return index < 0 ? nullptr : &call.arguments[index].tensor();
+}
 
 void check_overlap(const Tensor& written, const Tensor& read, bool same_place_is_fine) {
   const TensorImpl &target = *written.impl(), &other = *read.impl();
@@ -204,20 +234,9 @@ void call(const Op& op, const Value* arguments, Results& results, const Tensor* 
     }
     return;
   }
-  if (info.differentiable && autograd::grad_enabled() && any_requires_grad(info, arguments))
-      [[unlikely]] {
-    return call_recording(call);
-  }
-  const Tensor* target = written(call);
-  if (target) [[unlikely]]
-    autograd::check_inference_write(*target);
-  run_forward(call);
-  if (target) [[unlikely]]
-    bump_version(*target, info);
-  if (info.view_of >= 0) {
-    mark_views(call, autograd::grad_enabled() ? autograd::ViewOrigin::Default
-                                              : autograd::ViewOrigin::NoGrad);
-  }
+  if (autograd::level_is_open()) [[unlikely]]
+    return call_at_level(call);
+  call_plain(call);
 }
 
 const Tensor& Value::tensor_or_undefined() const {

@@ -41,6 +41,12 @@ bool all_of(const Tensor& flags) {
   return reduce(Reduction::All, flags, {}, false, DType::Bool, DType::Bool).item<bool>();
 }
 
+/// Of what is true or false, written as a number.
+void vanishes(Backward& b) {
+  b.wrt("input", [&] { return rushlight::zeros_like(b.grad()); });
+  b.wrt("other", [&] { return rushlight::zeros_like(b.grad()); });
+}
+
 /// Gradient for the side that `wins`; where both are equal each gets half.
 Tensor share(const Tensor& grad, const Tensor& wins, const Tensor& ties) {
   return masked(grad, wins) + masked(grad * 0.5, ties);
@@ -52,48 +58,54 @@ constinit const Op op::eq = {
     .schema = "eq(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "True where `input == other`.",
     .examples = "eq(randint(0, 3, (3, 4)), randint(0, 3, (4,)))\neq(randint(0, 3, (5,)), 1)",
-    .variants = "in-place",
+    .variants = "in-place, boolean",
     .forward = pointwise<Kernel::Eq, Result::Boolean>,
+    .backward = vanishes,
 };
 
 constinit const Op op::ne = {
     .schema = "ne(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "True where `input != other`.",
     .examples = "ne(randint(0, 3, (3, 4)), randint(0, 3, (4,)))\nne(randint(0, 3, (5,)), 1)",
-    .variants = "in-place",
+    .variants = "in-place, boolean",
     .forward = pointwise<Kernel::Ne, Result::Boolean>,
+    .backward = vanishes,
 };
 
 constinit const Op op::lt = {
     .schema = "lt(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "True where `input < other`.",
     .examples = "lt(randn(3, 4), randn(4))\nlt(randn(5), 0.5)",
-    .variants = "in-place",
+    .variants = "in-place, boolean",
     .forward = pointwise<Kernel::Lt, Result::Boolean>,
+    .backward = vanishes,
 };
 
 constinit const Op op::le = {
     .schema = "le(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "True where `input <= other`.",
     .examples = "le(randn(3, 4), randn(4))\nle(randn(5), 0.5)",
-    .variants = "in-place",
+    .variants = "in-place, boolean",
     .forward = pointwise<Kernel::Le, Result::Boolean>,
+    .backward = vanishes,
 };
 
 constinit const Op op::gt = {
     .schema = "gt(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "True where `input > other`.",
     .examples = "gt(randn(3, 4), randn(4))\ngt(randn(5), 0.5)",
-    .variants = "in-place",
+    .variants = "in-place, boolean",
     .forward = pointwise<Kernel::Gt, Result::Boolean>,
+    .backward = vanishes,
 };
 
 constinit const Op op::ge = {
     .schema = "ge(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "True where `input >= other`.",
     .examples = "ge(randn(3, 4), randn(4))\nge(randn(5), 0.5)",
-    .variants = "in-place",
+    .variants = "in-place, boolean",
     .forward = pointwise<Kernel::Ge, Result::Boolean>,
+    .backward = vanishes,
 };
 
 constinit const Op op::not_equal = {

@@ -124,6 +124,7 @@ constinit const Op op::_embedding = {
                                                   b.flag("scale_grad_by_freq"));
           });
         },
+    .linear = "weight",
 };
 
 constinit const Op op::_embedding_backward = {

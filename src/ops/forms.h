@@ -30,7 +30,7 @@ inline Tensor masked(const Tensor& grad, const Tensor& mask) { return where(mask
 /// A gradient that `input` changes in steps only: its own derivative by `input` is 0, not lacking.
 inline Tensor in_steps(const Tensor& grad, const Tensor& input) {
   // Its formula goes on to both; with a slope of 1 on either side it is the identity.
-  return autograd::grad_enabled() ? rushlight::_leaky_relu_backward(grad, input, 1) : grad;
+  return autograd::may_be_differentiated() ? rushlight::_leaky_relu_backward(grad, input, 1) : grad;
 }
 
 /// `.backward` of an operation that PyTorch does not differentiate, though its result is floating.

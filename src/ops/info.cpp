@@ -101,6 +101,8 @@ void parse_variants(const Op& op, OpInfo& info) {
       info.varargs = true;
     else if (variant == "reshapes")
       info.reshapes = true;
+    else if (variant == "boolean")
+      info.differentiable_in_place = std::exchange(info.differentiable, false);
     else if (variant == "also-nn")
       info.is_nn = true;
     else if (variant == "private")
@@ -141,6 +143,10 @@ OpInfo parse(const Op& op) {
                                int16_t(words.size() == 3 ? index_of(schema, words[2]) : -1)});
   }
   info.with_edge = parse_edges(op, schema);
+  info.linear = *op.linear          ? index_of(schema, op.linear)
+                : info.view_of >= 0 ? info.view_of
+                : info.reshapes     ? info.mutated
+                                    : -1;
   return info;
 }
 

@@ -18,7 +18,7 @@ inline Moments moments(const Tensor& input, const Dims& dims, double eps) {
 
 /// The moments that forward kept; made again where derivatives must flow through them.
 inline Moments kept_moments(Backward& b, const Tensor& input, const Dims& dims) {
-  if (autograd::grad_enabled()) return moments(input, dims, b.argument<double>("eps"));
+  if (autograd::may_be_differentiated()) return moments(input, dims, b.argument<double>("eps"));
   return {b.saved("mean"), b.saved("scale")};
 }
 

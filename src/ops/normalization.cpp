@@ -56,12 +56,6 @@ DType parameter_dtype(const Tensor& input, const Tensor& weight, const Tensor& b
   return (first.defined() ? first : input).dtype();
 }
 
-/// As Python writes a float: "-1.0".
-std::string real_text(double value) {
-  std::string text = to_string(Scalar(value));
-  return text.find_first_of(".en") == text.npos ? text + ".0" : text;
-}
-
 void check_channels(const Tensor& values, int64_t channels, const char* name) {
   check(!values.defined() || values.numel() == channels, name, " should contain ", channels,
         " elements not ", values.defined() ? values.numel() : 0);
@@ -238,9 +232,9 @@ constinit const Op op::batch_norm = {
                       const Tensor& weight, const Tensor& bias, bool training, double momentum,
                       double eps) {
       check(!training || eps > 0, ErrorKind::Value,
-            "batch_norm eps must be positive during training, but got ", real_text(eps));
+            "batch_norm eps must be positive during training, but got ", python_text(eps));
       check(eps >= 0, ErrorKind::Value, "batch_norm eps must be non-negative, but got ",
-            real_text(eps));
+            python_text(eps));
       return batch_norm_of(input, running_mean, running_var, weight, bias, training, momentum, eps);
     }),
 };

@@ -28,6 +28,9 @@ struct Call {
   const Tensor* destination = nullptr;
 };
 
+/// Which existing tensor a call writes to, if any.
+const Tensor* written(const Call& call);
+
 using Forward = void (*)(Call&);
 
 /// The parsed side of an entry, made once at start-up.
@@ -47,6 +50,7 @@ struct OpInfo {
   uint32_t with_edge = 0;                      ///< bit i: parameter i may have a gradient
   int view_of = -1;                            ///< parameter whose bytes the result shares
   int mutated = -1;                            ///< parameter that is written
+  int linear = -1;  ///< whose tangent gives that of the result by the same operation
   struct Transposed {
     uint16_t index;  ///< of a parameter that PyTorch passes through t() first
     int16_t flag;    ///< if this parameter is true; -1: always
@@ -54,7 +58,8 @@ struct OpInfo {
   SmallVector<Transposed, 1> transposed;
   bool composite = false;
   bool differentiable = false;
-  bool in_place = false;  ///< has the derived form `name_`
+  bool differentiable_in_place = false;  ///< only in that form
+  bool in_place = false;                 ///< has the derived form `name_`
   bool is_function = true, is_method = true, is_nn = false, is_private = false;
   bool multi_view = false;   ///< returns several views (split, unbind)
   bool varargs = false;      ///< Python may pass the list of tensors as arguments of their own
@@ -71,7 +76,8 @@ struct Op {
   /// "function-only", "method-only", "nn", "private". "reshapes" for t_() and its kin,
   /// "varargs" where Python writes `einsum(equation, a, b)` for `einsum(equation, [a, b])`.
   /// "copy" derives `name_copy` (whose own variant is "copies") from a view. "torch-only" is a
-  /// function of Python's torch whose name in C++ is taken by its twin of nn.functional.
+  /// function of Python's torch whose name in C++ is taken by its twin of nn.functional. "boolean":
+  /// the result is no float, and `.backward` is for the form in place.
   const char* variants = "";
   /// Computes the results from plain data; exactly one of `forward` and `compose` is given.
   Forward forward = nullptr;
@@ -82,6 +88,9 @@ struct Op {
   /// Tensor parameters that have no gradient by nature, as "index, mask": they get no edge.
   const char* constants = "";
   void (*backward)(Backward&) = nullptr;
+  /// The parameter in which the results are linear, where `.backward` is not their derivative:
+  /// their tangents are computed by the operation itself.
+  const char* linear = "";
   /// Name of the node where it is not CamelCase(name) + "Backward0".
   const char* node = nullptr;
   /// Matrices that PyTorch passes through t() first ("mat2", or "mat2 if flag"): who looks at the

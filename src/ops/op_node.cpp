@@ -4,6 +4,7 @@
 
 #include <rushlight/operators.h>
 
+#include "autograd/dual.h"
 #include "ops/pointwise.h"
 
 namespace rushlight {
@@ -55,12 +56,26 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
   first_edge.push_back(uint16_t(edges_.size()));
 }
 
+namespace {
+
+/// A copy which carries a copy of the tangent, if there is one.
+Tensor copy_of_dual(const Tensor& tensor) {
+  Tensor copy = tensor.clone();
+  if (!autograd::level_is_open()) [[likely]]
+    return copy;
+  if (Tensor tangent = autograd::forward_ad::tangent_of(tensor); tangent.defined())
+    autograd::forward_ad::attach_tangent(copy, tangent.clone());
+  return copy;
+}
+
+}  // namespace
+
 void OpNode::save_inputs(const Value* values, const Tensor* target) {
   const OpInfo& info = *op.info;
   auto save = [&](const Tensor& tensor) {
     // What this call overwrites is kept as a copy, whose history goes on to the same node.
     bool lost = target && tensor.is_same(*target);
-    saved.emplace_back(lost ? tensor.clone() : tensor);
+    saved.emplace_back(lost ? copy_of_dual(tensor) : tensor);
   };
   for (const OpInfo::Saved& entry : info.saved) {
     first_saved.push_back(uint16_t(saved.size()));
@@ -85,6 +100,14 @@ void OpNode::save_results(const Results& results) {
     if (!info.saved[k].is_result) continue;
     size_t index = info.saved[k].index;
     saved[first_saved[k]] = autograd::SavedTensor(results.tensors[index], uint32_t(index));
+  }
+}
+
+void OpNode::share_tangents(const Results& results) {
+  const OpInfo& info = *op.info;
+  for (size_t k = 0; k < info.saved.size(); ++k) {
+    if (info.saved[k].is_result)
+      saved[first_saved[k]].share_tangent_of(results.tensors[info.saved[k].index]);
   }
 }
 

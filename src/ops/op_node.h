@@ -19,6 +19,8 @@ class OpNode final : public autograd::Node {
   /// `target`: the tensor that the call is about to overwrite, or null.
   void save_inputs(const Value* arguments, const Tensor* target);
   void save_results(const Results& results);
+  /// Forward mode gave the results tangents: those that were saved carry them, too.
+  void share_tangents(const Results& results);
 
   /// Number `index` of `saved`. Throws if it has been freed, or changed since: PyTorch's error,
   /// naming both operations.

@@ -3,13 +3,13 @@
 
 #include <rushlight/print.h>
 
-#include <rushlight/autograd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <mutex>
+
+#include "autograd/dual.h"
 
 namespace rushlight {
 
@@ -246,6 +246,11 @@ void add_suffixes(const Tensor& tensor, const PrintOptions& options, Suffixes su
     suffixes.add("grad_fn=<" + node + ">");
   else if (tensor.requires_grad())
     suffixes.add("requires_grad=True");
+  if (!autograd::level_is_open() || !autograd::forward_ad::is_fwd_grad_enabled()) return;
+  if (Tensor tangent = autograd::forward_ad::tangent_of(tensor); tangent.defined()) {
+    suffixes.add("tangent=" + (tangent.dim() == 0 ? python_text(tangent.item<double>())
+                                                  : format_tensor(tangent)));
+  }
 }
 
 }  // namespace

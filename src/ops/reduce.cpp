@@ -143,7 +143,7 @@ Tensor repeated(const Tensor& grad, Ints shape) {
   constexpr int64_t kFew = 64;
   int64_t count = count_elements(shape);
   bool plain = grad.dtype() == DType::Float32 || grad.dtype() == DType::Float64;
-  if (autograd::grad_enabled() || count > kFew || !plain || grad.device() != kCpu) {
+  if (autograd::may_be_differentiated() || count > kFew || !plain || grad.device() != kCpu) {
     return grad.expand(shape);
   }
   Tensor result = make_tensor(shape, grad.dtype());

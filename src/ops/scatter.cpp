@@ -227,6 +227,34 @@ ReduceGradients reduce_gradients(Backward& b) {
   return gradients;
 }
 
+/// The indices of index_reduce, one for each element of `source`. Throws unless the shapes fit.
+Tensor spread_index(const Tensor& input, int64_t along, const Tensor& index, const Tensor& source,
+                    std::string_view reduce) {
+  check(reduce == "prod" || reduce == "mean" || reduce == "amax" || reduce == "amin",
+        "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ", reduce,
+        ".");
+  check(is_long_or_int(index), "index_reduce_(): Expected dtype int32/int64 for index but got: ",
+        info(index.dtype()).spoken);
+  check(input.dtype() == source.dtype(), "index_reduce_(): self (", info(input.dtype()).spoken,
+        ") and source (", info(source.dtype()).spoken, ") must have the same scalar type");
+  check(index.dim() <= 1, ErrorKind::Index,
+        "index_reduce_(): Index is supposed to be a vector, but got dim: ", index.dim());
+  check(source.dim() == 0 || along < source.dim(), "index_reduce_(): Indexing dim ", along,
+        " is out of bounds of the source tensor with dim ", source.dim());
+  Dims expected(input.shape());
+  if (source.dim() > 0) expected[size_t(along)] = source.size(along);
+  check(source.dim() == 0 || same(expected, source.shape()),
+        "source tensor shape must match self tensor shape, excluding the specified dimension. "
+        "Got self.shape = ",
+        to_string(input.shape()), " source.shape = ", to_string(source.shape()));
+  int64_t count = source.dim() == 0 ? 1 : source.size(along);
+  check(index.numel() == count, "index_reduce_(): Number of indices (", index.numel(),
+        ") should be equal to source.size(dim): (", count, "), for dim: ", along);
+  Dims shape(size_t(source.dim()), 1);
+  if (source.dim() > 0) shape[size_t(along)] = count;
+  return index.reshape(shape).expand(source.shape());
+}
+
 }  // namespace
 
 constinit const Op op::gather = {
@@ -378,10 +406,13 @@ constinit const Op op::scatter_reduce_two = {
         "scatter_reduce(randn(3, 4), 0, tensor([[0, 2, 1], [0, 0, 1]]), randn(2, 3), 'sum')\n"
         "scatter_reduce(randn(3), 0, tensor([0, 0, 2]), randn(3), 'amax', include_self=False)",
     .variants = "in-place",
-    .compose = run([](const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src,
-                      std::string_view reduce, bool include_self) {
-      return rushlight::_scatter_reduce(input, dim, index, src, reduce_named(reduce), include_self);
-    }),
+    .compose =
+        [](Call& call) {
+          const Value* given = call.arguments;
+          const Value arguments[] = {
+              given[0], given[1], given[2], given[3], reduce_named(given[4].text()), given[5]};
+          rushlight::call(op::_scatter_reduce, arguments, call.results, call.destination);
+        },
 };
 
 constinit const Op op::_scatter_reduce = {
@@ -413,36 +444,16 @@ constinit const Op op::index_reduce = {
         "index_reduce(randn(3, 4), 0, tensor([0, 2, 0]), randn(3, 4), 'prod')\n"
         "index_reduce(randn(3, 4), 1, tensor([1, 1]), randn(3, 2), 'amax', include_self=False)",
     .variants = "in-place",
-    .compose = run([](const Tensor& input, int64_t dim, const Tensor& index, const Tensor& source,
-                      std::string_view reduce, bool include_self) {
-      check(reduce == "prod" || reduce == "mean" || reduce == "amax" || reduce == "amin",
-            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ",
-            reduce, ".");
-      int64_t along = wrap_dim(dim, input.dim());
-      check(is_long_or_int(index),
-            "index_reduce_(): Expected dtype int32/int64 for index but got: ",
-            info(index.dtype()).spoken);
-      check(input.dtype() == source.dtype(), "index_reduce_(): self (", info(input.dtype()).spoken,
-            ") and source (", info(source.dtype()).spoken, ") must have the same scalar type");
-      check(index.dim() <= 1, ErrorKind::Index,
-            "index_reduce_(): Index is supposed to be a vector, but got dim: ", index.dim());
-      check(source.dim() == 0 || along < source.dim(), "index_reduce_(): Indexing dim ", along,
-            " is out of bounds of the source tensor with dim ", source.dim());
-      Dims expected(input.shape());
-      if (source.dim() > 0) expected[size_t(along)] = source.size(along);
-      check(source.dim() == 0 || same(expected, source.shape()),
-            "source tensor shape must match self tensor shape, excluding the specified dimension. "
-            "Got self.shape = ",
-            to_string(input.shape()), " source.shape = ", to_string(source.shape()));
-      int64_t count = source.dim() == 0 ? 1 : source.size(along);
-      check(index.numel() == count, "index_reduce_(): Number of indices (", index.numel(),
-            ") should be equal to source.size(dim): (", count, "), for dim: ", along);
-      Dims shape(size_t(source.dim()), 1);
-      if (source.dim() > 0) shape[size_t(along)] = count;
-      Tensor spread = index.reshape(shape).expand(source.shape());
-      return rushlight::_scatter_reduce(input, along, spread, source, reduce_named(reduce),
-                                        include_self);
-    }),
+    .compose =
+        [](Call& call) {
+          const Value* given = call.arguments;
+          const Tensor &input = given[0].tensor(), &source = given[3].tensor();
+          int64_t along = wrap_dim(given[1].as<int64_t>(), input.dim());
+          std::string_view reduce = given[4].text();
+          const Tensor spread = spread_index(input, along, given[2].tensor(), source, reduce);
+          const Value arguments[] = {input, along, spread, source, reduce_named(reduce), given[5]};
+          rushlight::call(op::_scatter_reduce, arguments, call.results, call.destination);
+        },
 };
 
 }  // namespace rushlight

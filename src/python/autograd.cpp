@@ -1,5 +1,6 @@
 // Modes and backward as Python functions; python/rushlight/autograd builds PyTorch's names on them.
 
+#include <rushlight/forward_ad.h>
 #include <rushlight/functional.h>
 #include <rushlight/operators.h>
 
@@ -293,17 +294,19 @@ struct Called {
   }
 };
 
-functional::Options functional_options(PyObject* create_graph, PyObject* strict) {
-  return {PyObject_IsTrue(create_graph) == 1, PyObject_IsTrue(strict) == 1};
+functional::Options functional_options(PyObject* create_graph, PyObject* strict,
+                                       PyObject* forward_mode = Py_False) {
+  return {PyObject_IsTrue(create_graph) == 1, PyObject_IsTrue(strict) == 1,
+          PyObject_IsTrue(forward_mode) == 1};
 }
 
-/// (function, inputs, create_graph, strict): a tuple of tuples
+/// (function, inputs, create_graph, strict, forward_mode): a tuple of tuples
 template <std::vector<functional::List> (*derivative)(functional::Function, Tensors,
                                                       functional::Options)>
 PyObject* matrix(PyObject*, PyObject* const* args, Py_ssize_t) {
   return guarded([&]() -> PyObject* {
     std::vector<Tensor> inputs = tensors_in(args[1], "inputs");
-    auto rows = derivative(Called{args[0]}, inputs, functional_options(args[2], args[3]));
+    auto rows = derivative(Called{args[0]}, inputs, functional_options(args[2], args[3], args[4]));
     Object tuple = checked(PyTuple_New(Py_ssize_t(rows.size())));
     for (size_t i = 0; i < rows.size(); ++i)
       PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), gradients_as_tuple(rows[i]).release());
@@ -325,7 +328,67 @@ PyObject* product(PyObject*, PyObject* const* args, Py_ssize_t) {
   });
 }
 
+namespace forward_ad = autograd::forward_ad;
+
+PyObject* enter_dual_level(PyObject*, PyObject*) {
+  return guarded([] { return PyLong_FromLongLong(forward_ad::enter_dual_level()); });
+}
+
+/// The number of a level, of which only 0 is any good.
+void check_level(PyObject* level, const char* function) {
+  int64_t number = PyLong_AsLongLong(level);
+  if (PyErr_Occurred()) throw PythonError();
+  check(number == 0, "Invalid level given to ", function);
+}
+
+PyObject* exit_dual_level(PyObject*, PyObject* args, PyObject* keywords) {
+  static const char* names[] = {"level", nullptr};
+  long long level = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "L", const_cast<char**>(names), &level))
+    return nullptr;
+  return guarded([&] {
+    forward_ad::exit_dual_level(level);
+    return Py_NewRef(Py_None);
+  });
+}
+
+/// (tensor, tangent, level)
+PyObject* make_dual(PyObject*, PyObject* const* args, Py_ssize_t) {
+  return guarded([&] {
+    check_level(args[2], "_make_dual");
+    return wrap(forward_ad::make_dual(tensor_of(args[0]), tensor_of(args[1])));
+  });
+}
+
+/// (tensor, level): (primal, tangent or None)
+PyObject* unpack_dual(PyObject*, PyObject* const* args, Py_ssize_t) {
+  return guarded([&] {
+    auto [primal, tangent] = forward_ad::unpack_dual(tensor_of(args[0]));
+    if (tangent.defined()) check_level(args[1], "_fw_primal");
+    return Py_BuildValue("(NN)", wrap(std::move(primal)), wrap(std::move(tangent)));
+  });
+}
+
+PyObject* is_fwd_grad_enabled(PyObject*, PyObject*) {
+  return PyBool_FromLong(forward_ad::is_fwd_grad_enabled());
+}
+PyObject* set_fwd_grad_enabled(PyObject*, PyObject* enabled) {
+  if (!PyBool_Check(enabled)) {
+    PyErr_SetString(PyExc_TypeError, "enabled must be a bool");
+    return nullptr;
+  }
+  forward_ad::set_fwd_grad_enabled(enabled == Py_True);
+  return Py_NewRef(Py_None);
+}
+
 PyMethodDef functions[] = {
+    {"_enter_dual_level", enter_dual_level, METH_NOARGS, nullptr},
+    {"_exit_dual_level", (PyCFunction)(void*)exit_dual_level, METH_VARARGS | METH_KEYWORDS,
+     nullptr},
+    {"_make_dual", (PyCFunction)(void*)make_dual, METH_FASTCALL, nullptr},
+    {"_unpack_dual", (PyCFunction)(void*)unpack_dual, METH_FASTCALL, nullptr},
+    {"_is_fwd_grad_enabled", is_fwd_grad_enabled, METH_NOARGS, nullptr},
+    {"_set_fwd_grad_enabled", set_fwd_grad_enabled, METH_O, nullptr},
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS,
      "is_grad_enabled()\n--\n\nWhether operations are recorded in this thread."},
     {"is_inference_mode_enabled", is_inference_enabled, METH_NOARGS,

@@ -15,14 +15,15 @@ namespace {
 struct ContextObject {
   NodeObject base;
   PyObject* weak_references;
-  PyObject *to_save, *dirty, *non_differentiable, *needs_input_grad, *function;
+  PyObject *to_save, *for_jvp, *dirty, *non_differentiable, *needs_input_grad, *function;
   bool materialize;
 };
 
 ContextObject* context_of(PyObject* self) { return reinterpret_cast<ContextObject*>(self); }
 
 PyTypeObject* g_context_type;
-PyObject *g_backward, *g_vjp, *g_forward, *g_setup_context, *g_backward_class;  // interned names
+PyObject *g_backward, *g_vjp, *g_jvp, *g_forward, *g_setup_context,
+    *g_backward_class;                                           // interned names
 PyObject *g_default_backward, *g_default_vjp, *g_default_setup;  // what Function itself has
 
 /// The node. While Python holds the object, that owns the node; when only C++ does, the node owns
@@ -36,6 +37,7 @@ class PythonNode final : public autograd::FunctionNode {
   }
   bool may_die() noexcept override;
   std::vector<Tensor> run_backward(std::vector<Tensor> gradients) override;
+  std::vector<Tensor> run_jvp(std::vector<Tensor> tangents) override;
 
   bool owns_object = false;
   SmallVector<bool, 4> is_tensor_argument;
@@ -114,6 +116,31 @@ std::vector<Tensor> PythonNode::run_backward(std::vector<Tensor> gradients) {
   return made;
 }
 
+std::vector<Tensor> PythonNode::run_jvp(std::vector<Tensor> tangents) {
+  PyObject* object = static_cast<PyObject*>(python);
+  if (!context_of(object)->for_jvp) context_of(object)->for_jvp = checked(PyTuple_New(0)).release();
+  Object jvp = checked(PyObject_GetAttr(context_of(object)->function, g_jvp));
+  SmallVector<PyObject*, 8> arguments;
+  std::vector<Object> wrapped;
+  arguments.push_back(object);
+  for (size_t i = 0, next = 0; i < is_tensor_argument.size(); ++i) {
+    wrapped.push_back(is_tensor_argument[i] ? checked(wrap(std::move(tangents[next++])))
+                                            : Object::borrow(Py_None));
+    arguments.push_back(wrapped.back().get());
+  }
+  Object result =
+      checked(PyObject_Vectorcall(jvp.get(), arguments.data(), arguments.size(), nullptr));
+  if (!PyTuple_Check(result.get())) result = checked(PyTuple_Pack(1, result.get()));
+  std::vector<Tensor> computed;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result.get()); ++i) {
+    PyObject* tangent = PyTuple_GET_ITEM(result.get(), i);
+    check(tangent == Py_None || is_tensor(tangent), "expected Variable or None (got ",
+          Py_TYPE(tangent)->tp_name, ") for grad output ", i, ".");
+    computed.push_back(tangent == Py_None ? Tensor() : tensor_of(tangent));
+  }
+  return computed;
+}
+
 // -- The call ------------------------------------------------------------------------------------
 
 /// Tensors named by `mark_dirty` and its kin.
@@ -163,6 +190,7 @@ Object bound_arguments(PyObject* forward, PyObject* arguments, PyObject* keyword
 Object run_forward(PyObject* function, PyObject* context, PyObject* arguments, PyObject* keywords,
                    bool has_setup) {
   autograd::NoGrad guard;
+  autograd::forward_ad::FwdGradMode off(false);
   Object forward = checked(PyObject_GetAttr(function, g_forward));
   if (has_setup) {
     Object setup = checked(PyObject_GetAttr(function, g_setup_context));
@@ -224,6 +252,7 @@ PyObject* apply(PyObject* function, PyObject* given, PyObject* keywords) {
     if (recorded) node->context.save_for_backward(tensors_to_save(ctx->to_save));
     node->finish(node, results);
     Py_CLEAR(ctx->to_save);
+    Py_CLEAR(ctx->for_jvp);
     Py_CLEAR(ctx->dirty);
     Py_CLEAR(ctx->non_differentiable);
 
@@ -262,6 +291,18 @@ int set_member(PyObject* self, PyObject* value, void*) {
   return 0;
 }
 
+PyObject* save_for_forward(PyObject* self, PyObject* arguments) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments); ++i) {
+    PyObject* item = PyTuple_GET_ITEM(arguments, i);
+    if (is_tensor(item) || item == Py_None) continue;
+    PyErr_SetString(PyExc_AssertionError,
+                    "save_for_forward expects all arguments to be tensors; you should save "
+                    "non-tensors as attributes on ctx.");
+    return nullptr;
+  }
+  return keep_arguments<&ContextObject::for_jvp>(self, arguments);
+}
+
 PyObject* set_materialize(PyObject* self, PyObject* value) {
   int truth = PyObject_IsTrue(value);
   if (truth < 0) return nullptr;
@@ -271,7 +312,8 @@ PyObject* set_materialize(PyObject* self, PyObject* value) {
 
 PyObject* saved_tensors(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
-    if (context_of(self)->to_save) return Py_NewRef(context_of(self)->to_save);
+    ContextObject* ctx = context_of(self);
+    if (PyObject* kept = ctx->for_jvp ? ctx->for_jvp : ctx->to_save) return Py_NewRef(kept);
     std::vector<Tensor> tensors = python_node(self).saved_tensors();
     return gradients_as_tuple(tensors).release();
   });
@@ -321,6 +363,7 @@ void context_dealloc(PyObject* self) {
   if (object->weak_references) PyObject_ClearWeakRefs(self);
   Py_CLEAR(object->base.dict);
   Py_CLEAR(object->to_save);
+  Py_CLEAR(object->for_jvp);
   Py_CLEAR(object->dirty);
   Py_CLEAR(object->non_differentiable);
   Py_CLEAR(object->needs_input_grad);
@@ -336,6 +379,7 @@ int context_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(object->base.dict);
   Py_VISIT(object->to_save);
+  Py_VISIT(object->for_jvp);
   Py_VISIT(object->function);
   autograd::Node* node = object->base.node.get();
   if (node && node->use_count() == 1 && !static_cast<PythonNode*>(node)->owns_object) {
@@ -347,6 +391,7 @@ int context_traverse(PyObject* self, visitproc visit, void* arg) {
 int context_clear(PyObject* self) {
   Py_CLEAR(context_of(self)->base.dict);
   Py_CLEAR(context_of(self)->to_save);
+  Py_CLEAR(context_of(self)->for_jvp);
   return 0;
 }
 
@@ -354,6 +399,9 @@ PyMethodDef context_methods[] = {
     {"save_for_backward", keep_arguments<&ContextObject::to_save>, METH_VARARGS,
      "save_for_backward($self, *tensors)\n--\n\nKeeps inputs and results of forward for backward: "
      "they are its `ctx.saved_tensors`."},
+    {"save_for_forward", save_for_forward, METH_VARARGS,
+     "save_for_forward($self, *tensors)\n--\n\nKeeps tensors for jvp: they are its "
+     "`ctx.saved_tensors`."},
     {"mark_dirty", keep_arguments<&ContextObject::dirty>, METH_VARARGS,
      "mark_dirty($self, *args)\n--\n\nNames inputs that forward changed in place."},
     {"mark_non_differentiable", keep_arguments<&ContextObject::non_differentiable>, METH_VARARGS,
@@ -473,6 +521,7 @@ PyObject* take_function_object(autograd::Node& node) {
 void add_functions_of_autograd(PyObject* module) {
   g_backward = PyUnicode_InternFromString("backward");
   g_vjp = PyUnicode_InternFromString("vjp");
+  g_jvp = PyUnicode_InternFromString("jvp");
   g_forward = PyUnicode_InternFromString("forward");
   g_setup_context = PyUnicode_InternFromString("setup_context");
   g_backward_class = PyUnicode_InternFromString("_backward_cls");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ops/dual.h"
 #include "ops/pointwise.h"
 
 namespace rushlight::python {
@@ -78,6 +79,12 @@ void store_one(const Op& op, const Tensor& result, const Tensor& target, bool on
 }  // namespace
 
 void prepare_out(const Op& op, Value* arguments, PyObject* out) {
+  if (autograd::level_is_open()) [[unlikely]] {
+    bool dual = any_is_dual(*op.info, arguments) ||
+                (is_tensor(out) && autograd::forward_ad::tangent_of(tensor_of(out)).defined());
+    check(!dual, ErrorKind::NotImplemented, "Trying to use forward AD with ", op.info->schema.name,
+          "_out that does not support it because it is an out= function");
+  }
   bool recorded = is_tensor(out) && tensor_of(out).requires_grad();
   for (uint16_t index : op.info->tensor_parameters) {
     const Value& value = arguments[index];

@@ -275,7 +275,10 @@ def gradients(torch, line, layout):
     return names, list(first), list(second)
 
 
-@pytest.mark.parametrize("entry, line", DIFFERENTIABLE, ids=[f"{e['full_name']}: {line}" for e, line in DIFFERENTIABLE])
+RECORDED = DIFFERENTIABLE + [each for each in IN_PLACE if "rand(" in each[1] or "randn(" in each[1]]
+
+
+@pytest.mark.parametrize("entry, line", RECORDED, ids=[f"{e['full_name']}: {line}" for e, line in RECORDED])
 def test_gradients_of_both_orders(torch, entry, line):
     if not compares_values(entry):
         return

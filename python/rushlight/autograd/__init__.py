@@ -150,11 +150,10 @@ def _zeros(input, create_graph):
 # What few programs use is imported when it is first asked for.
 __getattr__ = _getter(
     __name__,
-    {"functional": "functional"},
+    {"functional": "functional", "forward_ad": "forward_ad"},
     {
         "profiler": "use Python's own profilers, or perf: a call of an operation is one C++ frame",
         "profiler_legacy": "use Python's own profilers, or perf",
-        "forward_ad": "there is no forward mode; autograd.functional.jvp gives the same products",
     },
 )
 

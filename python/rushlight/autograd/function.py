@@ -111,7 +111,7 @@ class Function(_FunctionBase, metaclass=FunctionMeta):
 
     @staticmethod
     def jvp(ctx, *grad_inputs) -> Any:
-        """Forward mode is not available."""
+        """The tangents of forward's results, from those of its arguments: for forward mode."""
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
         )

@@ -95,19 +95,27 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False) -> Any:
     return outputs[0], _unwrap(products, inputs_tuple)
 
 
-def _check_strategy(strategy, create_graph, strict, vectorize):
-    if strategy == "forward-mode":
-        for name, given in (("create_graph", create_graph), ("strict", strict)):
-            if given:
-                kind = NotImplementedError if name == "create_graph" else RuntimeError
-                raise kind(
-                    f'torch.autograd.functional.jacobian: `{name}=True` and `strategy="forward-mode"` are not supported '
-                    f'together (yet). Please either set `{name}=False` or `strategy="reverse-mode"`.'
-                )
-        raise NotImplementedError('jacobian: strategy="forward-mode" is not available; use "reverse-mode"')
-    if vectorize and strict:
-        raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
-                           "together. Please either set `strict=False` or `vectorize=False`.")  # fmt: skip
+def _is_forward(strategy, create_graph, strict, vectorize):
+    """Whether the Jacobian is computed by forward mode. Throws where that, or `vectorize`, does not go with the rest."""
+    if strategy == "reverse-mode":
+        if vectorize and strict:
+            raise RuntimeError(
+                "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
+                "together. Please either set `strict=False` or `vectorize=False`."
+            )
+        return False
+    for name, given, kind in (("create_graph", create_graph, NotImplementedError), ("strict", strict, RuntimeError)):
+        if given:
+            raise kind(
+                f'torch.autograd.functional.jacobian: `{name}=True` and `strategy="forward-mode"` are not supported '
+                f'together (yet). Please either set `{name}=False` or `strategy="reverse-mode"`.'
+            )
+    if not vectorize:
+        raise NotImplementedError(
+            "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for "
+            "`vectorize=True`."
+        )
+    return True
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode") -> Any:
@@ -116,10 +124,10 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function '
                              'has more outputs than inputs, "forward-mode" tends to be more performant. Otherwise, '
                              'prefer to use "reverse-mode".')  # fmt: skip
-    _check_strategy(strategy, create_graph, strict, vectorize)
+    forward = _is_forward(strategy, create_graph, strict, vectorize)
     inputs_tuple, inputs = _tuple(inputs, "inputs", "jacobian")
     function = _Function(func, "jacobian")
-    rows = _C._jacobian(function, inputs, create_graph, strict)
+    rows = _C._jacobian(function, inputs, create_graph, strict, forward)
     return _unwrap(tuple(_unwrap(row, inputs_tuple) for row in rows), function.is_tuple)
 
 
@@ -129,7 +137,7 @@ def hessian(
     """The second derivatives of a function that returns one number; tuples by input, then by input."""
     if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
-    _check_strategy(outer_jacobian_strategy, create_graph, strict, vectorize)
+    forward = _is_forward(outer_jacobian_strategy, create_graph, strict, vectorize)
     is_tuple, inputs = _tuple(inputs, "inputs", "hessian")
-    rows = _C._hessian(_Function(func, "hessian", of_number=True), inputs, create_graph, strict)
+    rows = _C._hessian(_Function(func, "hessian", of_number=True), inputs, create_graph, strict, forward)
     return _unwrap(tuple(_unwrap(row, is_tuple) for row in rows), is_tuple)

@@ -1,4 +1,4 @@
-"""gradcheck: gradients by backward against finite differences."""
+"""gradcheck: derivatives by backward and by forward mode against finite differences."""
 
 import sys
 import types
@@ -7,6 +7,7 @@ from typing import Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.autograd import forward_ad
 from rushlight.autograd import grad as _grad_of
 from rushlight.autograd.function import Function
 from rushlight.autograd.grad_mode import enable_grad
@@ -15,7 +16,7 @@ __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
 
 
 class GradcheckError(RuntimeError):
-    """Backward and finite differences disagree."""
+    """Backward, or forward mode, and finite differences disagree."""
 
 
 def _as_tuple(value):
@@ -140,6 +141,17 @@ _NOT_REENTRANT = (
 )
 
 
+def _mismatch(i, j, numerical, analytical, by="", along=""):
+    return GradcheckError(
+        f"Jacobian {by}mismatch for output {i} with respect to input {j},\n"
+        f"{along}numerical:{numerical}\nanalytical:{analytical}\n"
+    )
+
+
+_ALONG = "along a random direction: "
+_FORWARD = "computed with forward mode "
+
+
 def _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol):
     for i, output in enumerate(outputs):
         analytical = _analytical(output, differentiated, _unit)
@@ -150,9 +162,64 @@ def _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol):
         for j, exact in enumerate(analytical):
             approximate = numerical[j][i].to(exact.dtype)
             if not exact.allclose(approximate, rtol, atol):
+                raise _mismatch(i, j, numerical[j][i], exact)
+
+
+def _pushed(function, inputs, outputs, tangents):
+    """The tangents that forward mode gives to `outputs` for those of `inputs`; None is none."""
+    with forward_ad.dual_level():
+        made = _as_tuple(
+            function(*(
+                (each.detach() if _differentiable(each) else each)
+                if tangent is None
+                else forward_ad.make_dual(each.detach(), tangent)
+                for each, tangent in zip(inputs, tangents, strict=True)
+            ))
+        )  # fmt: skip
+        return [forward_ad.unpack_dual(made[i]).tangent for i in outputs.positions]
+
+
+def _tangents(inputs, chosen, tangent):
+    """For `chosen` of the inputs `tangent`, for the others that are differentiated zeros."""
+    return [
+        tangent if each is chosen else each.new_zeros(each.shape) if _differentiable(each) else None for each in inputs
+    ]
+
+
+def _compare_forward(function, inputs, differentiated, outputs, numerical, rtol, atol):
+    for j, input in enumerate(differentiated):
+        exact = [each.new_zeros((input.numel(), each.numel())) for each in outputs]
+        for row in range(input.numel()):
+            pushed = _pushed(function, inputs, outputs, _tangents(inputs, input, _unit(input, row)))
+            for jacobian, tangent in zip(exact, pushed, strict=True):
+                if tangent is not None:
+                    jacobian[row] = tangent.detach().reshape(-1)
+        for i, analytical in enumerate(exact):
+            if not analytical.allclose(numerical[j][i].to(analytical.dtype), rtol, atol):
+                raise _mismatch(i, j, numerical[j][i], analytical, _FORWARD)
+
+
+def _check_no_tangent(function, inputs, differentiated, outputs):
+    """An input without a tangent must count as one whose tangent is zeros."""
+    given = [_random_like(each).to(each.dtype) if _differentiable(each) else None for each in inputs]
+    for input in differentiated:
+        zeros = input.new_zeros(input.shape)
+        with_zeros, without = (
+            _pushed(function, inputs, outputs, [other if each is input else tangent for each, tangent in zip(inputs, given, strict=True)])
+            for other in (zeros, None)
+        )  # fmt: skip
+        for i, (first, second) in enumerate(zip(with_zeros, without, strict=True)):
+            if first is not None and second is not None and not first.allclose(second):
                 raise GradcheckError(
-                    f"Jacobian mismatch for output {i} with respect to input {j},\n"
-                    f"numerical:{numerical[j][i]}\nanalytical:{exact}\n"
+                    "Mismatch in tangent values for output with index: ",
+                    i,
+                    " when input: ",
+                    input,
+                    " has an undefined tangent value. ",
+                    " Got: ",
+                    first,
+                    " but expected: ",
+                    second,
                 )
 
 
@@ -182,30 +249,46 @@ def _moved(function, inputs, input, by, outputs):
     return values
 
 
-def _compare_fast(function, inputs, differentiated, outputs, eps, rtol, atol, nondet_tol):
-    """vᵀ·J·u for random u and v: by a difference along u, and by backward of v."""
-    weights = [_random_like(each) for each in outputs]
-    for j, input in enumerate(differentiated):
-        along = _random_like(input)
-        high = _moved(function, inputs, input, along * eps, outputs)
-        low = _moved(function, inputs, input, along * -eps, outputs)
-        for i, (output, weight) in enumerate(zip(outputs, weights, strict=True)):
+def _products_by_backward(outputs, nondet_tol):
+    """vᵀ·J·u of each output, by backward of v."""
+
+    def products(input, along, weights):
+        for output, weight in zip(outputs, weights, strict=True):
             exact, again = (
                 _grad_of(output, input, weight.to(output.dtype), retain_graph=True, allow_unused=True)[0]
                 for _ in range(2)
             )
             if exact is not None and exact.numel() and (exact - again).abs().max().item() > nondet_tol:
                 raise GradcheckError(_NOT_REENTRANT.format(nondet_tol))
-            analytical = 0.0 if exact is None else (exact.double() * along).sum().item()
+            yield 0.0 if exact is None else (exact.double() * along).sum().item()
+
+    return products
+
+
+def _products_forward(function, inputs, outputs):
+    """The same, by forward mode along u."""
+
+    def products(input, along, weights):
+        pushed = _pushed(function, inputs, outputs, _tangents(inputs, input, along.to(input.dtype)))
+        for tangent, weight in zip(pushed, weights, strict=True):
+            yield 0.0 if tangent is None else (tangent.double() * weight).sum().item()
+
+    return products
+
+
+def _compare_fast(function, inputs, differentiated, outputs, products, compare, eps, rtol, atol, by=""):
+    """Compares vᵀ·J·u, for random u and v, with a difference along u. Where they differ, `compare` blames an element."""
+    weights = [_random_like(each) for each in outputs]
+    for j, input in enumerate(differentiated):
+        along = _random_like(input)
+        high = _moved(function, inputs, input, along * eps, outputs)
+        low = _moved(function, inputs, input, along * -eps, outputs)
+        for i, (weight, analytical) in enumerate(zip(weights, products(input, along, weights), strict=True)):
             numerical = ((high[i] - low[i]).double() * weight).sum().item() / (2 * eps)
             bound = atol * weight.sum().item() * along.sum().item() + rtol * abs(numerical)
             if not abs(analytical - numerical) <= bound:
-                _compare(_numerical(function, inputs, differentiated, outputs, eps), outputs, differentiated, rtol, atol,
-                         nondet_tol)  # fmt: skip
-                raise GradcheckError(
-                    f"Jacobian mismatch for output {i} with respect to input {j},\nalong a random direction: "
-                    f"numerical:{numerical}\nanalytical:{analytical}\n"
-                )
+                compare(_numerical(function, inputs, differentiated, outputs, eps))
+                raise _mismatch(i, j, numerical, analytical, by, _ALONG)
 
 
 class UndefinedGrad(Function):
@@ -243,7 +326,9 @@ def _check_undefined(function, inputs, differentiated):
             )
 
 
-def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode):
+def _run(
+    function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode, check_backward_ad, check_forward_ad
+):
     inputs = _as_tuple(inputs)
     differentiated = _checked_inputs(inputs)
     with enable_grad():
@@ -254,14 +339,32 @@ def _run(function, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fa
     if not outputs:
         _check_zero(function, inputs, differentiated, made, eps)
         return
-    if fast_mode:
-        _compare_fast(function, inputs, differentiated, outputs, eps, rtol, atol, nondet_tol)
-    else:
-        numerical = _numerical(function, inputs, differentiated, outputs, eps)
+    at = function, inputs, differentiated, outputs
+
+    def compare_backward(numerical):
         _compare(numerical, outputs, differentiated, rtol, atol, nondet_tol)
-    _check_multiplied(outputs, differentiated)
-    if check_undefined_grad:
-        _check_undefined(function, inputs, differentiated)
+
+    def compare_forward(numerical):
+        _compare_forward(*at, numerical, rtol, atol)
+
+    if fast_mode and check_backward_ad:
+        products = _products_by_backward(outputs, nondet_tol)
+        _compare_fast(*at, products, compare_backward, eps, rtol, atol)
+    if fast_mode and check_forward_ad:
+        products = _products_forward(function, inputs, outputs)
+        _compare_fast(*at, products, compare_forward, eps, rtol, atol, _FORWARD)
+    if not fast_mode:
+        numerical = _numerical(*at, eps)
+        if check_backward_ad:
+            compare_backward(numerical)
+        if check_forward_ad:
+            compare_forward(numerical)
+    if check_forward_ad and check_undefined_grad:
+        _check_no_tangent(*at)
+    if check_backward_ad:
+        _check_multiplied(outputs, differentiated)
+        if check_undefined_grad:
+            _check_undefined(function, inputs, differentiated)
 
 
 def _check_zero(function, inputs, differentiated, made, eps):
@@ -276,7 +379,7 @@ def _check_zero(function, inputs, differentiated, made, eps):
 def _refuse(**options):
     for name, value in options.items():
         if value:
-            raise NotImplementedError(f"gradcheck: {name}=True is not available (forward mode and vmap are not)")
+            raise NotImplementedError(f"gradcheck: {name}=True is not available: it needs vmap")
 
 
 def gradcheck(
@@ -298,7 +401,8 @@ def gradcheck(
     masked=None,
     is_forward_ad=False,
 ) -> bool:
-    """Whether backward of `func` at `inputs` agrees with central differences, elementwise within `atol` and `rtol`.
+    """Whether backward of `func` at `inputs` (`check_backward_ad`), and forward mode (`check_forward_ad`), agree with
+    central differences, elementwise within `atol` and `rtol`.
 
     Raises GradcheckError where it does not, unless `raise_exception` is False. Use float64 inputs. `fast_mode` compares
     along one random direction instead of all. Gradients must have their input's dtype with or without
@@ -309,12 +413,14 @@ def gradcheck(
     _refuse(
         check_batched_grad=check_batched_grad,
         check_batched_forward_grad=check_batched_forward_grad,
-        check_forward_ad=check_forward_ad,
     )
-    if not check_backward_ad:
+    if not check_forward_ad and not check_backward_ad:
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     try:
-        _run(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode)
+        _run(
+            func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, fast_mode, check_backward_ad,
+            check_forward_ad,
+        )  # fmt: skip
     except GradcheckError:
         if raise_exception:
             raise
@@ -341,8 +447,16 @@ def gradgradcheck(
     fast_mode=False,
     masked=False,
 ) -> bool:
-    """gradcheck of the gradients of `func`: second derivatives, by the inputs and by `grad_outputs` (random if None)."""
-    _refuse(check_batched_grad=check_batched_grad, check_fwd_over_rev=check_fwd_over_rev)
+    """gradcheck of the gradients of `func`: second derivatives, by the inputs and by `grad_outputs` (random if None).
+
+    By backward again (`check_rev_over_rev`), by forward mode over backward (`check_fwd_over_rev`), or both.
+    """
+    if not check_fwd_over_rev and not check_rev_over_rev:
+        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+    for name, value in (("check_undefined_grad", check_undefined_grad), ("check_batched_grad", check_batched_grad)):
+        if value and not check_rev_over_rev:
+            raise AssertionError(f"Setting {name}=True requires check_rev_over_rev to be True")
+    _refuse(check_batched_grad=check_batched_grad)
     inputs = _as_tuple(inputs)
     if grad_outputs is None:
         outputs = _outputs_of(func, inputs)
@@ -357,11 +471,16 @@ def gradgradcheck(
     else:
         grad_outputs = _as_tuple(grad_outputs)
     count = len(grad_outputs)
+    required = [_differentiable(each) for each in inputs + grad_outputs]
 
     def gradients(*arguments):
-        given, weights = arguments[:-count], arguments[-count:]
         with enable_grad():
-            given = tuple(each.view_as(each) if _differentiable(each) else each for each in given)
+            # Forward mode gives what does not require grad.
+            arguments = [
+                each.requires_grad_().view_as(each) if wanted else each
+                for each, wanted in zip(arguments, required, strict=True)
+            ]
+            given, weights = arguments[:-count], arguments[-count:]
             outputs = _outputs_of(func, given)
             differentiated = tuple(each for each in given if _differentiable(each))
             grads = _grad_of(outputs, differentiated, weights, create_graph=True, allow_unused=True)
@@ -376,6 +495,8 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
     )
 
