@@ -28,7 +28,11 @@ std::string qualified_name(const Node& node) {
 
 std::string spoken_name(const Node& node) {
   std::string name = qualified_name(node);
-  return name.substr(0, name.rfind("Backward"));
+  constexpr std::string_view kBackward = "Backward";
+  size_t end = name.rfind(kBackward);
+  if (end == std::string::npos) return name;
+  std::string overload = name.substr(end + kBackward.size());
+  return name.substr(0, end) + (overload == "0" ? "" : overload);
 }
 
 void* Node::operator new(size_t bytes) { return allocate(bytes); }

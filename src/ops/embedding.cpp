@@ -1,5 +1,6 @@
 // Rows of a table, chosen by index.
 
+#include <rushlight/forward_ad.h>
 #include <rushlight/operators.h>
 
 #include "ops/embedding.h"
@@ -77,24 +78,32 @@ Tensor sum_rows(const Tensor& grad, const Tensor& indices, int64_t rows, int64_t
   return result;
 }
 
+/// Scales rows down in place, as one write.
+const Tensor& scale_rows(const Tensor& weight, const Tensor& indices, double max_norm,
+                         double norm_type) {
+  check(weight.dim() == 2, "Expected 2-dimensional tensor, but got ", weight.dim(),
+        "-dimensional tensor for argument #1 'self' (while checking arguments for "
+        "embedding_renorm_)");
+  if (weight.impl()->device == DeviceType::Meta) return weight;
+  check_indices(indices);
+  std::set<int64_t> named;
+  for_each_row(indices, weight.size(0), [&](int64_t, int64_t row) { named.insert(row); });
+  autograd::NoGrad guard;
+  for (int64_t row : named) {
+    Tensor values = weight.select(0, row);
+    double norm = rushlight::linalg_vector_norm(values, norm_type).item<double>();
+    if (norm > max_norm) copy_elements(values, values * Scalar(max_norm / (norm + 1e-7)));
+  }
+  return weight;
+}
+
 }  // namespace
 
 void renormalise_rows(const Tensor& weight, const Tensor& indices, double max_norm,
                       double norm_type) {
-  check(weight.dim() == 2, "Expected 2-dimensional tensor, but got ", weight.dim(),
-        "-dimensional tensor for argument #1 'self' (while checking arguments for "
-        "embedding_renorm_)");
-  autograd::NoGrad guard;
-  if (weight.impl()->device == DeviceType::Meta) return;
-  check_indices(indices);
-  std::set<int64_t> named;
-  for_each_row(indices, weight.size(0), [&](int64_t, int64_t row) { named.insert(row); });
-  Tensor table = weight.detach();
-  for (int64_t row : named) {
-    Tensor values = table.select(0, row);
-    double norm = rushlight::linalg_vector_norm(values, norm_type).item<double>();
-    if (norm > max_norm) values.mul_(Scalar(max_norm / (norm + 1e-7)));
-  }
+  autograd::NoGrad no_history;
+  autograd::forward_ad::FwdGradMode no_tangent(false);
+  rushlight::embedding_renorm_(weight, indices, max_norm, norm_type);
 }
 
 int64_t padding_row(std::optional<int64_t> padding, int64_t rows) {
@@ -198,11 +207,7 @@ constinit const Op op::embedding_renorm_ = {
     .doc = "Scales the rows named down to `max_norm`, where their norm is above it.",
     .examples = "embedding_renorm_(randn(4, 3), tensor([0, 2]), 0.5, 2.0)",
     .variants = "function-only",
-    .forward =
-        run([](const Tensor& input, const Tensor& indices, double max_norm, double norm_type) {
-          renormalise_rows(input, indices, max_norm, norm_type);
-          return input;
-        }),
+    .forward = run<scale_rows>(),
     .backward = not_differentiable,
 };
 

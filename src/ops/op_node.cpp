@@ -72,11 +72,7 @@ Tensor copy_of_dual(const Tensor& tensor) {
 
 void OpNode::save_inputs(const Value* values, const Tensor* target) {
   const OpInfo& info = *op.info;
-  auto save = [&](const Tensor& tensor) {
-    // What this call overwrites is kept as a copy, whose history goes on to the same node.
-    bool lost = target && tensor.is_same(*target);
-    saved.emplace_back(lost ? copy_of_dual(tensor) : tensor);
-  };
+  const size_t written = info.mutated < 0 ? info.tensor_parameters[0] : size_t(info.mutated);
   for (const OpInfo::Saved& entry : info.saved) {
     first_saved.push_back(uint16_t(saved.size()));
     if (entry.is_result) {
@@ -85,10 +81,18 @@ void OpNode::save_inputs(const Value* values, const Tensor* target) {
     }
     if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
     const Value& value = values[entry.index];
-    if (value.is_tensor())
-      save(value.tensor());
-    else if (value.kind() == Value::Kind::Tensors) {
-      for (const Tensor& tensor : value.tensors()) save(tensor);
+    if (value.is_tensor()) {
+      const Tensor& tensor = value.tensor();
+      if (!target || !tensor.is_same(*target))
+        saved.emplace_back(tensor);
+      else if (entry.index == written || autograd::level_is_open())
+        // What this call overwrites is kept as a copy, whose history goes on to the same node.
+        saved.emplace_back(copy_of_dual(tensor));
+      else
+        // It is another argument too, which backward will say is lost. It becomes the result.
+        saved.emplace_back(tensor, 0);
+    } else if (value.kind() == Value::Kind::Tensors) {
+      for (const Tensor& tensor : value.tensors()) saved.emplace_back(tensor);
     }
   }
   first_saved.push_back(uint16_t(saved.size()));

@@ -23,14 +23,11 @@ PyObject* is_inference_enabled(PyObject*, PyObject*) {
 }
 
 PyObject* set_grad_enabled(PyObject*, PyObject* enabled) {
-  if (!PyBool_Check(enabled)) {
-    PyErr_Format(PyExc_TypeError,
-                 "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not %s",
-                 Py_TYPE(enabled)->tp_name);
-    return nullptr;
-  }
-  autograd::set_grad_enabled(enabled == Py_True);
-  return Py_NewRef(Py_None);
+  return guarded([&] {
+    autograd::set_grad_enabled(
+        to_flag(enabled, "set_grad_enabled(): argument 'enabled' (position 1)"));
+    return Py_NewRef(Py_None);
+  });
 }
 
 PyObject* set_inference(PyObject*, PyObject* enabled) {

@@ -247,13 +247,14 @@ bool take_generic_keyword(const Overload& overload, PyObject* name, PyObject* va
     return true;
   }
   if (!overload.is_factory) return false;
-  if (is("requires_grad")) {
-    bound.requires_grad = PyObject_IsTrue(value) == 1;
-    return true;
-  }
-  if (is("pin_memory")) {
-    check(PyObject_IsTrue(value) != 1, ErrorKind::NotImplemented,
-          "pin_memory=True needs an accelerator, and there is none");
+  if (is("requires_grad") || is("pin_memory")) {
+    const char* keyword = PyUnicode_AsUTF8(name);
+    bool flag = value != Py_None && to_flag(value, std::string(overload.op->info->schema.name) +
+                                                       "(): argument '" + keyword + "'");
+    if (is("pin_memory"))
+      check_not_pinned(flag);
+    else
+      bound.requires_grad = flag;
     return true;
   }
   if (is("layout")) {
@@ -546,11 +547,13 @@ std::string signature(const Callable& callable, const Overload& overload) {
     if (!got.empty()) got += ", ";
     got += Py_TYPE(arguments[i])->tp_name;
   }
-  if (keywords && !got.empty()) got += ", ";
+  bool only_keywords = got.empty();
   for (size_t i = 0; i < keywords; ++i) {
+    if (!got.empty()) got += ", ";
     got += PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, Py_ssize_t(i)));
-    got += std::string("=") + Py_TYPE(arguments[count + i])->tp_name + ", ";
+    got += std::string("=") + Py_TYPE(arguments[count + i])->tp_name;
   }
+  if (keywords && only_keywords) got += ", ";  // so PyTorch writes it
   std::string text = callable.name + "() received an invalid combination of arguments - got (" +
                      got + "), but expected one of:";
   for (const Overload& overload : callable.overloads) text += "\n" + signature(callable, overload);

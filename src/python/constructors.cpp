@@ -37,12 +37,14 @@ PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"data",          "dtype",      "device",
                                   "requires_grad", "pin_memory", nullptr};
     PyObject *data = nullptr, *dtype = Py_None, *device = Py_None;
-    int requires_grad = 0, pin_memory = 0;
+    PyObject *gradient = Py_False, *pin_memory = Py_False;
     check_keywords("tensor", names, kwargs);
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOpp:tensor", const_cast<char**>(names),
-                                     &data, &dtype, &device, &requires_grad, &pin_memory)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOOO:tensor", const_cast<char**>(names),
+                                     &data, &dtype, &device, &gradient, &pin_memory)) {
       return nullptr;
     }
+    bool requires_grad = to_flag(gradient, "tensor(): argument 'requires_grad'");
+    check_not_pinned(to_flag(pin_memory, "tensor(): argument 'pin_memory'"));
     DType wanted;
     check(data != nullptr, ErrorKind::Type,
           "tensor() missing 1 required positional arguments: \"data\"");
@@ -175,12 +177,13 @@ namespace {
 PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     static const char* names[] = {"cls", "data", "require_grad", nullptr};
-    PyObject *type, *data;
-    int requires_grad = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p:_make_subclass", const_cast<char**>(names),
-                                     &type, &data, &requires_grad)) {
+    PyObject *type, *data, *gradient = Py_False;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:_make_subclass", const_cast<char**>(names),
+                                     &type, &data, &gradient)) {
       return nullptr;
     }
+    bool requires_grad =
+        to_flag(gradient, "_make_subclass(): argument 'require_grad' (position 3)");
     check(PyType_Check(type) && PyType_IsSubtype((PyTypeObject*)type, tensor_type), ErrorKind::Type,
           "cls must be a subclass of Tensor");
     check(is_tensor(data), ErrorKind::Type,

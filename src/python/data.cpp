@@ -273,6 +273,7 @@ class SequenceReader {
       const Tensor& tensor = tensor_of(item);
       check(tensor.numel() == 1, ErrorKind::Value,
             "only one element tensors can be converted to Python scalars");
+      warn_if_history_is_lost(tensor);
       value = convert<T>(tensor.item_scalar());
     } else {
       Scalar scalar;
@@ -362,11 +363,12 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
     PyObject *source, *dtype_object = nullptr;
     long long count = -1, offset = 0;
-    int requires_grad = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLp:frombuffer", const_cast<char**>(names),
-                                     &source, &dtype_object, &count, &offset, &requires_grad)) {
+    PyObject* gradient = Py_False;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OLLO:frombuffer", const_cast<char**>(names),
+                                     &source, &dtype_object, &count, &offset, &gradient)) {
       return nullptr;
     }
+    bool requires_grad = to_flag(gradient, "frombuffer(): argument 'requires_grad'");
     check(dtype_object, ErrorKind::Type,
           "frombuffer() missing 1 required positional arguments: \"dtype\"");
     DType dtype;

@@ -408,7 +408,8 @@ PyObject* zero_grad(PyObject* self, PyObject* set_to_none) {
 
 PyObject* require_grad(PyObject* self, PyObject* requires_grad) {
   return guarded([&] {
-    layer_of(self).requires_grad_(PyObject_IsTrue(requires_grad) == 1);
+    layer_of(self).requires_grad_(
+        to_flag(requires_grad, "requires_grad_(): argument 'requires_grad' (position 1)"));
     return Py_NewRef(self);
   });
 }

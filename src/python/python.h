@@ -156,6 +156,10 @@ bool to_device(PyObject* object, Device& device);
 std::optional<Device> default_device();
 bool to_memory_format(PyObject* object, MemoryFormat& format);
 bool to_layout(PyObject* object, Layout& layout);
+/// Whether `object` is True; TypeError if it is no bool, in which `what` names the argument.
+bool to_flag(PyObject* object, std::string_view what);
+/// RuntimeError if `pin_memory`: nobody else needs to find the memory.
+void check_not_pinned(bool pin_memory);
 /// The number, of Python's and NumPy's numbers; false if it is none (a string, a list, a tensor).
 /// Throws for complex numbers and integers beyond 64 bits.
 bool to_scalar(PyObject* object, Scalar& scalar);

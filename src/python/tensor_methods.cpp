@@ -240,10 +240,8 @@ PyObject* set_requires_grad(PyObject* self, PyObject* args, PyObject* kwargs) {
                                      &value)) {
       return nullptr;
     }
-    check(PyBool_Check(value), ErrorKind::Type,
-          "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not ",
-          Py_TYPE(value)->tp_name);
-    tensor_of(self).requires_grad_(value == Py_True);
+    tensor_of(self).requires_grad_(
+        to_flag(value, "requires_grad_(): argument 'requires_grad' (position 1)"));
     return Py_NewRef(self);
   });
 }
@@ -297,7 +295,19 @@ PyMethodDef tensor_methods[] = {
     {}};
 
 PyObject* to_python_float(PyObject* self) {
-  return guarded([&] { return PyFloat_FromDouble(only_element(self).real()); });
+  return guarded([&] {
+    Scalar number = only_element(self);
+    warn_if_history_is_lost(tensor_of(self));
+    return PyFloat_FromDouble(number.real());
+  });
+}
+
+void warn_if_history_is_lost(const Tensor& tensor) {
+  if (!tensor.requires_grad() || !autograd::grad_enabled()) return;
+  static WarnOnce warn_once;
+  warn_once(
+      "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+      "Consider using tensor.detach() first.");
 }
 
 PyObject* to_python_int(PyObject* self) {

@@ -22,6 +22,8 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs);
 /// Methods that are not operations: item, tolist, numpy, size, backward …
 extern PyMethodDef tensor_methods[];
 PyObject* to_python_float(PyObject* self);
+/// Warns, once, that a Python number made of this element has no gradient.
+void warn_if_history_is_lost(const Tensor& tensor);
 PyObject* to_python_int(PyObject* self);
 PyObject* to_python_index(PyObject* self);
 int contains(PyObject* self, PyObject* element);

@@ -290,12 +290,10 @@ Py_ssize_t length(PyObject* self) {
 PyObject* iterate(PyObject* self) {
   return guarded([&]() -> PyObject* {
     check(tensor_of(self).dim() > 0, ErrorKind::Type, "iteration over a 0-d tensor");
-    Results results;
-    for (int64_t i = 0; i < tensor_of(self).shape()[0]; ++i)
-      results.tensors.push_back(tensor_of(self).select(0, i));
-    Object list = checked(PyList_New(Py_ssize_t(results.tensors.size())));
-    for (size_t i = 0; i < results.tensors.size(); ++i) {
-      PyList_SET_ITEM(list.get(), Py_ssize_t(i), wrap(std::move(results.tensors[i])));
+    std::vector<Tensor> parts = tensor_of(self).unbind(0);
+    Object list = checked(PyList_New(Py_ssize_t(parts.size())));
+    for (size_t i = 0; i < parts.size(); ++i) {
+      PyList_SET_ITEM(list.get(), Py_ssize_t(i), wrap(std::move(parts[i])));
     }
     return PyObject_GetIter(list.get());
   });

@@ -327,6 +327,18 @@ bool to_layout(PyObject* object, Layout& layout) {
   return true;
 }
 
+bool to_flag(PyObject* object, std::string_view what) {
+  check(PyBool_Check(object), ErrorKind::Type, what, " must be bool, not ",
+        Py_TYPE(object)->tp_name);
+  return object == Py_True;
+}
+
+void check_not_pinned(bool pin_memory) {
+  check(!pin_memory,
+        "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator "
+        "is available on this system.");
+}
+
 bool to_integer(PyObject* object, int64_t& value) {
   if (!PyLong_Check(object)) {
     if (is_tensor(object)) {

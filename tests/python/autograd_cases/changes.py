@@ -428,3 +428,52 @@ def results_made_by_way_of_views_are_none():
         values += 1
         values[0] = 0
         note(values._is_view(), indices._is_view(), values, torch.autograd.grad(values.sum(), x))
+
+
+def what_is_changed_by_itself_is_lost():
+    for change in ("add_", "sub_", "mul_", "div_", "pow_", "atan2_"):
+        y = leaf() * 2
+        getattr(y, change)(y)
+        try_each(lambda y=y: torch.autograd.grad(y.sum(), y), y.sum().backward)
+    y = leaf() * 2
+    y.addcmul_(y, y)
+    try_each(y.sum().backward)
+
+
+def rows_are_views_of_one_node():
+    x = torch.ones(2, 3, requires_grad=True) * 2
+    first, second = x
+    note(first.grad_fn.name(), first.grad_fn is second.grad_fn, [row.output_nr for row in x])
+    try_each(lambda: [row.mul_(2) for row in x], lambda: [row for row in torch.ones(3)[0]], lambda: [*torch.ones(0, 2)])
+
+
+def embedding_scales_its_table_in_one_write():
+    functions = torch.nn.functional
+    for look_up in (functions.embedding, functions.embedding_bag):
+        table = torch.full((3, 2), 2.0, requires_grad=True)
+        square = table**2
+        result = look_up(torch.tensor([[0, 1, 1]]), table, max_norm=1.0)
+        note(table._version, table, result.detach())
+        try_each((square.sum() + result.sum()).backward)
+    note(torch.embedding_renorm_(table.detach(), torch.tensor([2]), 0.5, 1.0), table._version)
+
+
+def numbers_made_of_what_requires_grad_warn():
+    x = torch.ones(2, requires_grad=True)
+    torch.set_warn_always(True)
+    makers = (float, complex, int, bool, lambda e: torch.tensor([e, 1.0]), lambda e: e.item(), lambda e: float(e.data))
+    for make in makers:
+        for mode in (torch.enable_grad, torch.no_grad):
+            with warnings.catch_warnings(record=True) as given, mode():
+                warnings.simplefilter("always")
+                note(make(x[1]), [(each.category, str(each.message).split(" (Trig")[0]) for each in given])
+    torch.set_warn_always(False)
+
+
+def errors_tell_forms_of_an_operation_apart():
+    for function in (torch.sum, torch.mean, torch.prod, torch.cumsum):
+        x = torch.ones(2, 2, requires_grad=True)
+        y = function(x, 0)
+        z = y.exp() + y.sin()
+        y.detach().add_(1)
+        try_each(z.sum().backward)
