@@ -11,12 +11,17 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
+import itertools
 import os
 import runpy
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import CodeType, ModuleType, TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from traceback import FrameSummary
 
 USAGE = """usage: python -m rushlight script.py [argument ...]
        python -m rushlight -m module [argument ...]
@@ -129,11 +134,20 @@ def main_of_parent() -> dict:
 # ---- the program ----
 
 
+RUNNERS = (__file__, "<frozen runpy>", runpy.__file__)
+
+
 def own_frames(traceback: TracebackType | None) -> TracebackType | None:
     """A traceback from the program's first frame on."""
-    while traceback and traceback.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>", runpy.__file__):
+    while traceback and traceback.tb_frame.f_code.co_filename in RUNNERS:
         traceback = traceback.tb_next
     return traceback
+
+
+def own_stack(frames: Sequence[FrameSummary]) -> list[FrameSummary]:
+    """A stack from the program's first frame on."""
+    start = 1 + max((i for i, frame in enumerate(frames) if frame.filename == __file__), default=-1)
+    return list(itertools.dropwhile(lambda frame: frame.filename in RUNNERS, frames[start:]))
 
 
 def run(program: Callable[[], object]) -> None:

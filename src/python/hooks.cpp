@@ -212,8 +212,8 @@ constexpr const char* kParent = "parent_";
 
 void recorded(autograd::Node& node) {
   WithGil gil;
-  Object module = checked(PyImport_ImportModule("traceback"));
-  Object stack = checked(PyObject_CallMethod(module.get(), "format_stack", nullptr));
+  Object module = checked(PyImport_ImportModule("rushlight.autograd.anomaly_mode"));
+  Object stack = checked(PyObject_CallMethod(module.get(), "_forward_call", nullptr));
   PyObject* metadata = node_metadata(node);
   checked(PyDict_SetItemString(metadata, kTraceback, stack.get()));
   if (autograd::Node* parent = autograd::running_node()) {

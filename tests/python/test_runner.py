@@ -73,6 +73,21 @@ def test_ends_and_reports_as_plain_python_does(tmp_path, source):
     assert outcome(rushlight("script.py", cwd=tmp_path)) == outcome(python("script.py", cwd=tmp_path))
 
 
+def test_anomaly_mode_shows_the_program_alone(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import torch, warnings\n"
+        "warnings.showwarning = lambda message, *_: print(message)\n"
+        "def forward(x): return x.sqrt()\n"
+        "with torch.autograd.set_detect_anomaly(True):\n"
+        "  try: forward(torch.tensor(-1.0, requires_grad=True)).backward()\n"
+        "  except RuntimeError as error: print(error)\n"
+    )
+    for arguments in (("script.py",), ("-m", "script")):
+        lines = rushlight(*arguments, cwd=tmp_path, check_code=0).stdout.splitlines()
+        assert lines[0].startswith("Error detected in SqrtBackward0. Traceback of forward call")
+        assert [line.split(", ")[-1] for line in lines if line.startswith("  File ")] == ["in <module>", "in forward"]
+
+
 def test_interrupt_ends_by_its_signal(tmp_path):
     done = rushlight("-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", cwd=tmp_path)
     assert done.returncode == -signal.SIGINT and done.stderr.endswith("KeyboardInterrupt\n")

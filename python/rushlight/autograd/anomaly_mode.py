@@ -1,5 +1,6 @@
 """Anomaly mode: which operation of the forward pass is to blame when backward fails or computes nan."""
 
+import sys
 import warnings
 
 from rushlight._C import _set_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled
@@ -36,3 +37,12 @@ class detect_anomaly(set_detect_anomaly):
     def __enter__(self) -> None:
         self.before = is_anomaly_enabled(), is_anomaly_check_nan_enabled()
         _set_anomaly(True, self.check_nan)
+
+
+def _forward_call() -> list[str]:
+    """The lines of a traceback of the program as it stands now; the extension keeps them with each new node."""
+    import traceback
+
+    stack = traceback.extract_stack()[:-1]
+    runner = sys.modules.get("rushlight._runner")
+    return traceback.format_list(runner.own_stack(stack) if runner else stack)
