@@ -234,9 +234,12 @@ def _check_multiplied(outputs, differentiated):
         raise GradcheckError(_MULTIPLIED)
 
 
+_directions = _C.Generator()  # of its own: a check in one direction leaves the program's random numbers alone
+
+
 def _random_like(tensor):
     """A random direction of length 1."""
-    direction = _C._torch_functions["rand"](tuple(tensor.shape), dtype=_C.float64)
+    direction = _C._torch_functions["rand"](tuple(tensor.shape), dtype=_C.float64, generator=_directions)
     length = direction.norm().item() if direction.numel() else 1.0
     return direction / length
 
@@ -428,6 +431,15 @@ def gradcheck(
     return True
 
 
+def _random_weight(result, contiguous):
+    """Numbers from -1 to 1, as PyTorch draws them."""
+    shape = list(result.shape)
+    if contiguous or not shape:
+        return result.new_empty(shape).uniform_(-1, 1)
+    shape[-1] *= 2
+    return result.new_empty(shape).uniform_(-1, 1)[..., 1::2]
+
+
 def gradgradcheck(
     func,
     inputs,
@@ -460,14 +472,7 @@ def gradgradcheck(
     inputs = _as_tuple(inputs)
     if grad_outputs is None:
         outputs = _outputs_of(func, inputs)
-        randn = _C._torch_functions["randn"]
-        grad_outputs = []
-        for output in outputs:
-            weight = randn(tuple(output.shape), dtype=output.dtype)
-            if gen_non_contig_grad_outputs and weight.dim() > 0:
-                weight = _C._torch_functions["stack"]([weight, weight], -1)[..., 0]
-            grad_outputs.append(weight.requires_grad_())
-        grad_outputs = tuple(grad_outputs)
+        grad_outputs = tuple(_random_weight(each, not gen_non_contig_grad_outputs).requires_grad_() for each in outputs)
     else:
         grad_outputs = _as_tuple(grad_outputs)
     count = len(grad_outputs)

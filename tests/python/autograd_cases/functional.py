@@ -1,6 +1,6 @@
 """Functional derivatives, gradcheck and checkpoints."""
 
-from autograd_cases.common import leaf, torch, try_each
+from autograd_cases.common import leaf, note, torch, try_each
 
 
 def function_both():
@@ -47,3 +47,17 @@ def inputs_of_checkpoints_that_change():
         a.mul_(2)
     d.sum().backward()
     return a.grad
+
+
+def checks_draw_what_pytorch_draws():
+    x = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    check, again = torch.autograd.gradcheck, torch.autograd.gradgradcheck
+    for run in (
+        lambda: check(torch.sin, x),
+        lambda: check(torch.sin, x, fast_mode=True),
+        lambda: again(lambda a: (a * a, a**3), x),
+        lambda: again(torch.prod, x, fast_mode=True),
+        lambda: again(torch.sin, x, gen_non_contig_grad_outputs=True),
+    ):
+        torch.manual_seed(0)
+        note(run(), torch.rand(1))
