@@ -244,6 +244,19 @@ CASES = {
         l(torch.ones(1, 2))
         l.bias = torch.ones(3); l(torch.ones(1, 2))
     """,
+    "iterators": """
+        walks = "parameters", "buffers", "children", "modules", "named_parameters", "named_buffers"
+        [str(getattr(m, walk)()).split(" at ")[0] for walk in walks]
+        [str(getattr(m, walk)()).split(" at ")[0] for walk in ("named_children", "named_modules")]
+        late = m.named_parameters(); m.late = P(torch.ones(1)); [name for name, _ in late]
+    """,
+    "flags": """
+        m.requires_grad_(1)
+        m.requires_grad_(None)
+        P(torch.ones(1), 1)
+        P(torch.ones(1), requires_grad=None)
+        m.requires_grad_(False).w
+    """,
     "functional_call": """
         f = torch.func.functional_call
         s = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)); x = torch.randn(3, 2)

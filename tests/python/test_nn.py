@@ -2,8 +2,10 @@
 
 import copy
 import gc
+import importlib
 import inspect
 import pickle
+import warnings
 import weakref
 
 import numpy
@@ -719,6 +721,24 @@ def test_clip_grad_norm(torch):
         return norm.item(), [p.grad.tolist() for p in net.parameters()]
 
     assert run(rushlight) == run(torch)
+
+
+def test_warnings_of_nn_utils(torch):
+    def run(library):
+        utils, net = library.nn.utils, library.nn.Linear(2, 2)
+        stateless = importlib.import_module(utils.__name__ + ".stateless")
+        calls = (
+            lambda: utils.clip_grad_norm_([], 1.0),
+            lambda: utils.clip_grad_norm_(library.nn.ReLU().parameters(), 1.0),
+            lambda: utils.clip_grads_with_norm_(iter(()), 1.0, library.ones(())),
+            lambda: stateless.functional_call(net, {"weight": library.ones(2, 2)}, (library.ones(2),)).shape,
+        )
+        for call in calls:
+            with warnings.catch_warnings(record=True) as given:
+                warnings.simplefilter("always")
+                yield str(call()), [(w.category, str(w.message), w.filename) for w in given]
+
+    assert list(run(rushlight)) == list(run(torch))
 
 
 def test_parameters_as_a_vector():

@@ -1,7 +1,7 @@
 """Modules as functions of their parameters."""
 
 from rushlight._lazy import getter as _getter
-from rushlight.nn.utils.stateless import functional_call
+from rushlight.nn.utils._functional_call import functional_call
 
 __all__ = ["functional_call"]
 

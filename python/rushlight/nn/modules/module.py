@@ -297,35 +297,38 @@ class Module(Stateful, Convertible):
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters of this module and, if `recurse`, of its parts; each once."""
-        return iter(self._parameter_list(recurse))
+        yield from self._parameter_list(recurse)
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Pairs of path and parameter."""
-        return iter(self._named_tensors("_parameters", prefix, recurse, remove_duplicate))
+        yield from self._named_tensors("_parameters", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """The buffers of this module and, if `recurse`, of its parts; each once."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Pairs of path and buffer."""
-        return iter(self._named_tensors("_buffers", prefix, recurse, remove_duplicate))
+        yield from self._named_tensors("_buffers", prefix, recurse, remove_duplicate)
 
     def children(self) -> "Iterator[Module]":
         """The parts of this module."""
-        return (module for _, module in self._walk_children())
+        for _, module in self._walk_children():
+            yield module
 
     def named_children(self) -> "Iterator[tuple[str, Module]]":
         """Pairs of name and part."""
-        return iter(self._walk_children())
+        yield from self._walk_children()
 
     def modules(self, remove_duplicate: bool = True) -> "Iterator[Module]":
         """This module, its parts, their parts …; each once."""
-        return (module for _, module in self._walk_modules("", remove_duplicate))
+        for _, module in self._walk_modules("", remove_duplicate):
+            yield module
 
     def named_modules(
         self, memo: "set[Module] | None" = None, prefix: str = "", remove_duplicate: bool = True

@@ -1,17 +1,13 @@
 import warnings
 from collections.abc import Iterable
+from types import GeneratorType
 
 from rushlight._C import Tensor
 from rushlight.autograd.grad_mode import no_grad
 
 
 def _list_of(parameters):
-    if isinstance(parameters, Tensor):
-        return [parameters]
-    parameters = list(parameters)
-    if not parameters:
-        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=4)
-    return parameters
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
 
 
 @no_grad()
@@ -19,7 +15,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     """The norm of all elements of the tensors together."""
     import rushlight as torch
 
-    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    tensors = _list_of(tensors)
     if not tensors:
         return torch.tensor(0.0)
     norm_type = float(norm_type)
@@ -52,7 +48,9 @@ def clip_grad_norm_(
     foreach: bool | None = None,
 ) -> Tensor:
     """Scales the gradients of the parameters so that their norm is at most `max_norm`; returns the norm before."""
-    parameters, max_norm = _list_of(parameters), float(max_norm)
+    given, parameters, max_norm = parameters, _list_of(parameters), float(max_norm)
+    if not parameters and isinstance(given, GeneratorType):
+        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     if gradients:
