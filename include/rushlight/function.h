@@ -78,6 +78,8 @@ class FunctionNode : public Node {
   void register_saved_hooks(size_t index, std::shared_ptr<SavedTensorHooks> hooks);
 
   Context context;
+  /// Saves what the context was given. `self` is this node.
+  void save(const Ref<FunctionNode>& self);
 
  protected:
   /// The user's backward: one gradient for each tensor that begin() was given.
@@ -93,7 +95,6 @@ class FunctionNode : public Node {
     uint32_t writes;
   };
   void wrap_result(const Ref<FunctionNode>& self, Tensor& result, uint32_t index);
-  void save(const Ref<FunctionNode>& self);
   void push_forward(const std::vector<Tensor>& made, const std::vector<Tensor>& results);
   void hand_on(const Tensor& tangent, const Tensor& made, const Tensor& result,
                const std::vector<Carried>& carried) const;
@@ -103,6 +104,10 @@ class FunctionNode : public Node {
   SmallVector<bool, 4> is_tensor_, is_differentiable_;  // of the results
   bool recorded_ = false, dual_ = false;
 };
+
+/// A node that only keeps tensors, to be unpacked as backward would: no gradient flows through it.
+/// Errors call it `name`.
+Ref<FunctionNode> keep(std::vector<Tensor> tensors, std::string name);
 
 /// The same bytes as results of one node: its hooks see all the gradients at once.
 std::vector<Tensor> identity(std::vector<Tensor> tensors);

@@ -119,8 +119,17 @@ def _set_versions(tensors, versions) -> None:
         _C._set_version(tensor, version)
 
 
+def _make_saved_tensor(tensor, is_output, is_inplace_on_view=False):
+    if is_output:
+        raise NotImplementedError(
+            "_make_saved_tensor(): is_output=True is not available: results are saved by their nodes"
+        )
+    return _C._make_saved_tensor(tensor, "_make_saved_tensor")
+
+
 _autograd = SimpleNamespace(
     SavedTensor=_C.SavedTensor,
+    _make_saved_tensor=_make_saved_tensor,
     _InputMetadata=_C._InputMetadata,
     _get_current_graph_task_keep_graph=_keeps_graph,
     _push_saved_tensors_default_hooks=_C._push_saved_tensor_hooks,

@@ -28,6 +28,8 @@ Tensor tangent_of(const Tensor& tensor);
 /// Lets `tensor` carry `tangent`, in the layout of `tensor`. If that is a view, so does its base:
 /// zeros elsewhere. What it carries already is overwritten.
 void set_tangent(const Tensor& tensor, Tensor tangent);
+/// The same of zeros.
+void set_zero_tangent(const Tensor& tensor);
 /// The same for a tensor nobody has seen yet: `tangent` is laid out as it has to be.
 void attach_tangent(const Tensor& tensor, Tensor tangent);
 /// `to`, of the same bytes, carries what `from` does.

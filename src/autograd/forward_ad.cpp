@@ -151,6 +151,14 @@ void set_tangent(const Tensor& tensor, Tensor tangent) {
   own_dual(tensor).tangent = std::move(part);
 }
 
+void set_zero_tangent(const Tensor& tensor) {
+  FwdGradMode off(false);
+  if (Tensor carried = tangent_of(tensor); carried.defined())
+    carried.zero_();  // a copy would refuse where elements share their bytes
+  else
+    set_tangent(tensor, zeros_like(tensor.detach()));
+}
+
 void share_tangent(const Tensor& from, const Tensor& to) {
   if (Tensor tangent = tangent_of(from); tangent.defined())
     own_dual(to).tangent = std::move(tangent);

@@ -181,7 +181,7 @@ void FunctionNode::hand_on(const Tensor& tangent, const Tensor& made, const Tens
             "An inplace custom Function is not modifying the forward mode gradients inplace. If "
             "the forward is modifying an input inplace, then the jvp function must modify the "
             "corresponding gradient inplace.");
-      return forward_ad::set_tangent(result, tangent);
+      return forward_ad::set_tangent(made, tangent);
     }
     check(tangent.impl()->is_view,
           "A custom Function's forward is returning a view (or an input as-is) but the jvp is not "
@@ -203,7 +203,7 @@ void FunctionNode::save(const Ref<FunctionNode>& self) {
   saved_ = std::make_unique<Saved>();
   saved_->site = site;
   for (const Tensor& tensor : context.to_save_) {
-    bool is_own = tensor.defined() && tensor.grad_fn().get() == self.get();
+    bool is_own = recorded_ && tensor.defined() && tensor.grad_fn().get() == self.get();
     // A view that was changed has the history of its base: this node must not hold that.
     bool is_changed_view = tensor.defined() && !is_own && holds(context.dirty_, tensor);
     saved_->tensors.push_back(is_own            ? SavedTensor(tensor, metadata(tensor).output)
@@ -261,6 +261,19 @@ void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
     const Meta& meta = edges_[i].node->outputs[edges_[i].input];
     computed[i] = fit_gradient(std::move(made[i]), meta, *this, i);
   }
+}
+
+Ref<FunctionNode> keep(std::vector<Tensor> tensors, std::string name) {
+  struct Kept final : FunctionNode {
+    explicit Kept(std::string name) : own_name(std::move(name)) {}
+    std::string name() const override { return own_name; }
+    std::vector<Tensor> run_backward(std::vector<Tensor>) override { return {}; }
+    std::string own_name;
+  };
+  auto node = Ref<FunctionNode>::adopt(new Kept(std::move(name)));
+  node->context.save_for_backward(std::move(tensors));
+  node->save(node);
+  return node;
 }
 
 std::vector<Tensor> identity(std::vector<Tensor> tensors) {

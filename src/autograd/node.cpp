@@ -32,6 +32,7 @@ std::string spoken_name(const Node& node) {
   size_t end = name.rfind(kBackward);
   if (end == std::string::npos) return name;
   std::string overload = name.substr(end + kBackward.size());
+  if (overload.find_first_not_of("0123456789") != name.npos) return name;  // CopyBackwards
   return name.substr(0, end) + (overload == "0" ? "" : overload);
 }
 

@@ -114,6 +114,7 @@ void SavedTensor::pack(const Tensor& tensor, std::shared_ptr<SavedTensorHooks> h
                        bool is_held) {
   auto packed = std::make_unique<Packed>();
   if (output_ < 0) packed->edge = gradient_edge(tensor);
+  if (level_is_open()) packed->tangent = forward_ad::tangent_of(tensor);
   NoGrad guard;
   uint32_t writes = tensor.impl()->version().writes;
   // A result is packed as another tensor: the node must not hold what holds the node.
@@ -143,8 +144,10 @@ Tensor SavedTensor::unpack(const Saver& saver, bool with_history) const {
   if (packed_) [[unlikely]] {
     tensor = packed_->hooks->unpack(packed_->data);
     edge = packed_->edge;
-    if (!edge && output_ < 0 && !tensor.requires_grad()) return tensor;
+    bool dual = level_is_open() && packed_->tangent.defined();
+    if (!edge && output_ < 0 && !tensor.requires_grad() && !dual) return tensor;
     tensor = alias_of(tensor);
+    if (dual) forward_ad::attach_tangent(tensor, packed_->tangent);
   } else {
     if (!tensor.defined()) return tensor;
     if (tensor.impl()->version().writes != writes_) [[unlikely]]
@@ -193,7 +196,13 @@ void SavedTensor::blame(const Saver& saver) const {
 }
 
 void SavedTensor::share_tangent_of(const Tensor& result) {
+  if (packed_) packed_->tangent = forward_ad::tangent_of(result);
   if (tensor_.defined()) forward_ad::share_tangent(result, tensor_);
+}
+
+void SavedTensor::forget_history() {
+  if (tensor_.defined()) tensor_ = alias_of(tensor_);
+  output_ = kInput;
 }
 
 void SavedTensor::reset() {

@@ -50,6 +50,8 @@ class SavedTensor {
   /// Packs what is saved by `hooks` from now on. Throws if there is nothing, or hooks have it.
   void register_hooks(const Saver& saver, std::shared_ptr<SavedTensorHooks> hooks);
   void reset();
+  /// What is saved here will be unpacked as a constant.
+  void forget_history();
   /// Forward mode gave the result that is saved here a tangent.
   void share_tangent_of(const Tensor& result);
 
@@ -57,7 +59,8 @@ class SavedTensor {
   struct Packed {
     std::shared_ptr<SavedTensorHooks> hooks;
     std::shared_ptr<void> data;
-    Edge edge;  // to which the gradient of what was saved flows
+    Edge edge;       // to which the gradient of what was saved flows
+    Tensor tangent;  // that it carried, if a level of forward mode was open
   };
   static constexpr int32_t kInput = -1, kComputed = -2;
   /// `is_held`: the caller's tensor is this node's own.

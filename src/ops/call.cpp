@@ -187,11 +187,17 @@ inline bool is_differentiable(const Call& call) {
 
 /// The same while tensors may carry tangents.
 [[gnu::noinline]] void call_at_level(Call& call) {
+  const OpInfo& info = *call.op.info;
   bool may_be = is_differentiable(call) && autograd::forward_ad::hands_on();
-  if (may_be && any_is_dual(*call.op.info, call.arguments))
-    call_dual(call, [](Call& plain) { return call_plain(plain); });
-  else
+  if (!may_be || !any_is_dual(info, call.arguments)) {
     call_plain(call);
+    return;
+  }
+  // Refused before anything reads the history of what is written to.
+  const Tensor* target = written(call);
+  if (target && autograd::grad_enabled() && any_requires_grad(info, call.arguments))
+    autograd::check_in_place(*target);
+  call_dual(call, [](Call& plain) { return call_plain(plain); });
 }
 
 }  // namespace

@@ -46,29 +46,29 @@ class Pushforward {
  public:
   /// Before the call: what it will overwrite, if anything, is still what it was.
   Pushforward(const Call& call, const Tensor* target)
-      : info_(*call.op.info), node_(Ref<OpNode>::adopt(new OpNode(call.op, call.arguments))) {
+      : info_(*call.op.info),
+        node_(Ref<OpNode>::adopt(new OpNode(call.op, call.arguments, false))) {
     auto sink = Ref<autograd::Node>::adopt(new Sink(node_->inputs));
     for_each_edge(info_, call.arguments, *node_, [&](size_t i, const Tensor& tensor) {
       Tensor tangent = tensor.defined() ? tangent_of(tensor) : Tensor();
-      if (!tangent.defined()) {
-        node_->edges()[i] = {};
-        return;
-      }
+      if (!tangent.defined()) return;
       node_->edges()[i] = {sink, uint32_t(i)};
       targets_.push_back(node_->edges()[i]);
       // A copy if the call writes to it.
       tangents_.push_back(target && tensor.is_same(*target) ? tangent.clone() : tangent);
     });
     autograd::PausedSavedTensorHooks paused;
-    node_->save_inputs(call.arguments, target);
+    node_->save_inputs(call.arguments, target, true);  // they are read after the write
   }
 
-  /// After it: the tangents of its results, undefined for those that have none.
+  /// After it: the tangents of its results, undefined where they are 0 or there are none.
   std::vector<Tensor> tangents(const Results& results) {
     bool recorded = autograd::grad_enabled();
     autograd::PausedSavedTensorHooks paused;
     autograd::EnableGrad enabled;
     save(results);
+    // Without a record nobody asks for histories, which some views refuse.
+    for (size_t k = 0; !recorded && k < node_->saved.size(); ++k) node_->saved[k].forget_history();
     std::vector<Tensor> seeds(results.tensors.size());
     std::vector<autograd::Root> roots;
     std::vector<autograd::Edge> places;
@@ -106,7 +106,7 @@ class Pushforward {
     return same(tangent.shape(), gradient.shape()) ? tangent : tangent.expand(gradient.shape());
   }
 
-  /// What does not depend on the arguments has a tangent of 0. None shares bytes with another's.
+  /// By result. None shares bytes with another's tangent.
   std::vector<Tensor> in_place_of(const std::vector<Tensor>& seeds, std::vector<Tensor>& products,
                                   bool recorded) {
     autograd::GradMode mode(recorded);
@@ -114,10 +114,8 @@ class Pushforward {
     for (size_t i = 0, next = 0; i < seeds.size(); ++i) {
       if (!seeds[i].defined()) continue;
       Tensor& product = products[next++];
-      if (!product.defined())
-        product = rushlight::zeros_like(seeds[i].detach());
-      else if (is_shared(product))
-        product = product.clone();
+      if (!product.defined()) continue;
+      if (is_shared(product)) product = product.clone();
       made[i] = recorded ? product : product.detach();
     }
     return made;
@@ -194,9 +192,13 @@ void call_dual(Call& call, FunctionRef<Ref<OpNode>(Call& call)> run) {
     fail(ErrorKind::NotImplemented, "Trying to use forward AD with ", info.spoken_name,
          " that does not support it because it has not been implemented yet: ", error.what());
   }
-  for (size_t i = 0; i < tangents.size(); ++i) {
+  for (size_t i = 0; i < count_differentiable(call.results); ++i) {
+    const Tensor& result = call.results.tensors[i];
+    if (!result.defined() || !is_floating(result.dtype())) continue;
     if (tangents[i].defined())
-      autograd::forward_ad::set_tangent(call.results.tensors[i], std::move(tangents[i]));
+      autograd::forward_ad::set_tangent(result, std::move(tangents[i]));
+    else
+      autograd::forward_ad::set_zero_tangent(result);
   }
   if (node) node->share_tangents(call.results);
 }

@@ -9,7 +9,7 @@
 
 namespace rushlight {
 
-OpNode::OpNode(const Op& op, const Value* values) : op(op) {
+OpNode::OpNode(const Op& op, const Value* values, bool recorded) : op(op) {
   const OpInfo& info = *op.info;
   size_t count = info.schema.parameters.size();
   size_t lists_needed = 0;
@@ -23,8 +23,8 @@ OpNode::OpNode(const Op& op, const Value* values) : op(op) {
       return;
     }
     inputs.emplace_back(tensor);
-    edges_.push_back(is_floating(tensor.dtype()) ? autograd::gradient_edge(tensor)
-                                                 : autograd::Edge());
+    bool flows = recorded && is_floating(tensor.dtype());
+    edges_.push_back(flows ? autograd::gradient_edge(tensor) : autograd::Edge());
   };
   for (size_t i = 0; i < count; ++i) {
     const Value& value = values[i];
@@ -68,11 +68,26 @@ Tensor copy_of_dual(const Tensor& tensor) {
   return copy;
 }
 
+bool shares_bytes(const Tensor& a, const Tensor& b) {
+  return a.defined() && a.impl()->storage == b.impl()->storage;
+}
+
 }  // namespace
 
-void OpNode::save_inputs(const Value* values, const Tensor* target) {
+void OpNode::save_inputs(const Value* values, const Tensor* target, bool views_too) {
   const OpInfo& info = *op.info;
   const size_t written = info.mutated < 0 ? info.tensor_parameters[0] : size_t(info.mutated);
+  auto save = [&](const Tensor& tensor, size_t index) {
+    bool is_target = target && tensor.is_same(*target);
+    if (views_too ? target && shares_bytes(tensor, *target) : is_target && index == written)
+      // What this call overwrites is kept as a copy, whose history goes on to the same node.
+      saved.emplace_back(copy_of_dual(tensor));
+    else if (is_target)
+      // It is another argument too, which backward will say is lost. It becomes the result.
+      saved.emplace_back(tensor, 0);
+    else
+      saved.emplace_back(tensor);
+  };
   for (const OpInfo::Saved& entry : info.saved) {
     first_saved.push_back(uint16_t(saved.size()));
     if (entry.is_result) {
@@ -81,18 +96,10 @@ void OpNode::save_inputs(const Value* values, const Tensor* target) {
     }
     if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
     const Value& value = values[entry.index];
-    if (value.is_tensor()) {
-      const Tensor& tensor = value.tensor();
-      if (!target || !tensor.is_same(*target))
-        saved.emplace_back(tensor);
-      else if (entry.index == written || autograd::level_is_open())
-        // What this call overwrites is kept as a copy, whose history goes on to the same node.
-        saved.emplace_back(copy_of_dual(tensor));
-      else
-        // It is another argument too, which backward will say is lost. It becomes the result.
-        saved.emplace_back(tensor, 0);
-    } else if (value.kind() == Value::Kind::Tensors) {
-      for (const Tensor& tensor : value.tensors()) saved.emplace_back(tensor);
+    if (value.is_tensor())
+      save(value.tensor(), entry.index);
+    else if (value.kind() == Value::Kind::Tensors) {
+      for (const Tensor& tensor : value.tensors()) save(tensor, entry.index);
     }
   }
   first_saved.push_back(uint16_t(saved.size()));

@@ -8,16 +8,18 @@ namespace rushlight {
 
 class OpNode final : public autograd::Node {
  public:
-  /// Keeps the arguments that are not tensors, the shapes of those that are, and their edges.
-  OpNode(const Op& op, const Value* arguments);
+  /// Keeps the arguments that are not tensors, the shapes of those that are, and their edges, which
+  /// lead nowhere unless the node is `recorded`.
+  OpNode(const Op& op, const Value* arguments, bool recorded = true);
 
   std::string name() const override { return op.info->node_name; }
   void apply(autograd::Gradients& arrived, autograd::Gradients& computed) override;
   void release_saved() override;
   void unfold() override;
 
-  /// `target`: the tensor that the call is about to overwrite, or null.
-  void save_inputs(const Value* arguments, const Tensor* target);
+  /// `target`: the tensor that the call is about to overwrite, or null; a copy is saved of it, and
+  /// with `views_too` of all that shares its bytes.
+  void save_inputs(const Value* arguments, const Tensor* target, bool views_too = false);
   void save_results(const Results& results);
   /// Forward mode gave the results tangents: those that were saved carry them, too.
   void share_tangents(const Results& results);

@@ -57,6 +57,16 @@ PyObject* register_hooks(PyObject* self, PyObject* args) {
   });
 }
 
+/// _make_saved_tensor(tensor, name): keeps it as if for backward of `name`.
+PyObject* make_saved(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&] {
+    check(count == 2 && is_tensor(args[0]), ErrorKind::Type,
+          "_make_saved_tensor(): expected a Tensor and a name");
+    auto node = autograd::keep({tensor_of(args[0])}, PyUnicode_AsUTF8(args[1]));
+    return wrap_saved(*node, 0).release();
+  });
+}
+
 PyObject* make(PyTypeObject*, PyObject*, PyObject*) {
   PyErr_SetString(PyExc_RuntimeError,
                   "Trying to create a SavedTensor object from Python is forbidden.");
@@ -104,6 +114,11 @@ Object wrap_saved(autograd::Node& node, size_t begin, size_t end) {
   return tuple;
 }
 
-void add_saved_tensors(PyObject* module) { g_type = add_class(module, spec); }
+void add_saved_tensors(PyObject* module) {
+  static PyMethodDef functions[] = {
+      {"_make_saved_tensor", (PyCFunction)(void*)make_saved, METH_FASTCALL, nullptr}, {}};
+  g_type = add_class(module, spec);
+  add_functions(module, functions);
+}
 
 }  // namespace rushlight::python

@@ -131,6 +131,10 @@ class _Once(Function):
     def backward(ctx, *grads) -> Any:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
+    @staticmethod
+    def jvp(ctx, *tangents) -> Any:
+        return tuple(tangent.view_as(tangent) for tangent in tangents)
+
 
 _Once._backward_cls = _make_backward_class("Error", _Once)
 

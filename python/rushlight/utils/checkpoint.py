@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from rushlight import _C
-from rushlight._C import Tensor
+from rushlight._C import SavedTensor, Tensor
 from rushlight._lazy import getter as _getter
 from rushlight.autograd import backward as _backward
 from rushlight.autograd.function import Function
@@ -229,24 +229,13 @@ class _Stop(Exception):
     """Everything that was saved has been computed again."""
 
 
-class _Inputs(Function):
-    """Saves the tensors that a checkpoint is given, so that it is noticed if they are changed before backward."""
-
-    @staticmethod
-    def forward(ctx, required, *tensors) -> Any:
-        ctx.save_for_backward(*tensors)
-        return required.clone()
-
-
 class _Frame:
     """One call of the kind that is not reentrant: what it saved, by number, and what came of it again."""
 
     def __init__(self, function, args, kwargs, preserve_rng_state, contexts, check, early_stop, debug) -> None:
         self.function, self.kwargs = function, kwargs
-        self.places = [i for i, each in enumerate(args) if isinstance(each, Tensor)]
-        required = _C._torch_functions["empty"](0, requires_grad=True)
-        self.tensors = _Inputs.apply(required, *(args[i] for i in self.places)).grad_fn
-        self.others = [None if isinstance(each, Tensor) else each for each in args]
+        # Saved, so that it is noticed if they are changed before backward.
+        self.args = [_C._make_saved_tensor(each, "checkpoint") if isinstance(each, Tensor) else each for each in args]
         self.random = _RandomState(preserve_rng_state)
         self.grad_enabled = _C.is_grad_enabled()
         self.contexts = contexts
@@ -302,9 +291,7 @@ class _Frame:
         def unpack(number):
             return again[number]
 
-        args = list(self.others)
-        for place, tensor in zip(self.places, self.tensors.saved_tensors, strict=True):
-            args[place] = tensor
+        args = [each.unpack() if isinstance(each, SavedTensor) else each for each in self.args]
         with contextlib.suppress(_Stop), self.random.again(), self.contexts, set_grad_enabled(self.grad_enabled):
             with saved_tensors_hooks(pack, unpack):
                 self.function(*args, **self.kwargs)
