@@ -296,6 +296,25 @@ PyObject* missing_attribute(PyObject* self, PyObject* name) {
   return get_module_attribute(self, name);
 }
 
+// Methods, not the slot of the type: so object.__setattr__(), by which programs hide a module from
+// registration, is not refused.
+PyObject* set_attribute(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&]() -> PyObject* {
+    check(count == 2, ErrorKind::Type, "expected 2 arguments, got ", count);
+    check(PyUnicode_Check(args[0]), ErrorKind::Type, "attribute name must be string, not '",
+          Py_TYPE(args[0])->tp_name, "'");
+    return set_module_attribute(self, args[0], args[1]) == 0 ? Py_NewRef(Py_None) : nullptr;
+  });
+}
+
+PyObject* delete_attribute(PyObject* self, PyObject* name) {
+  return guarded([&]() -> PyObject* {
+    check(PyUnicode_Check(name), ErrorKind::Type, "attribute name must be string, not '",
+          Py_TYPE(name)->tp_name, "'");
+    return set_module_attribute(self, name, nullptr) == 0 ? Py_NewRef(Py_None) : nullptr;
+  });
+}
+
 PyObject* get_training(PyObject* self, void*) {
   return PyBool_FromLong(layer_of(self).is_training());
 }
@@ -333,6 +352,8 @@ PyMethodDef methods[] = {
     {"__init_subclass__", (PyCFunction)(void*)init_subclass,
      METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
     {"__getattr__", missing_attribute, METH_O, nullptr},
+    {"__setattr__", (PyCFunction)(void*)set_attribute, METH_FASTCALL, nullptr},
+    {"__delattr__", delete_attribute, METH_O, nullptr},
     {"_call_forward", (PyCFunction)(void*)call_without_hooks, METH_FASTCALL | METH_KEYWORDS,
      "The class's forward, without hooks."},
     {"forward", (PyCFunction)(void*)forward_missing, METH_VARARGS | METH_KEYWORDS,
@@ -359,7 +380,6 @@ PyType_Slot slots[] = {{Py_tp_new, (void*)module_new},
                        {Py_tp_clear, (void*)module_clear},
                        {Py_tp_call, (void*)PyVectorcall_Call},
                        {Py_tp_getattro, (void*)get_module_attribute},
-                       {Py_tp_setattro, (void*)set_module_attribute},
                        {Py_tp_repr, (void*)module_repr},
                        {Py_tp_methods, methods},
                        {Py_tp_getset, attributes},

@@ -244,6 +244,15 @@ CASES = {
         l(torch.ones(1, 2))
         l.bias = torch.ones(3); l(torch.ones(1, 2))
     """,
+    "attributes out of sight": """
+        object.__setattr__(m, "hidden", nn.Linear(1, 1)); m.hidden, m
+        object.__delattr__(m, "hidden"); m.hidden
+        object.__setattr__(m, "training", False); m.training
+        nn.Module.__setattr__(m, "seen", nn.ReLU()); list(m.children())
+        nn.Module.__delattr__(m, "seen"); m.seen
+        nn.Module.__setattr__(m, 3, 3)
+        delattr(m, "nope")
+    """,
     "iterators": """
         walks = "parameters", "buffers", "children", "modules", "named_parameters", "named_buffers"
         [str(getattr(m, walk)()).split(" at ")[0] for walk in walks]
