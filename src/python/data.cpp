@@ -82,6 +82,18 @@ std::string numpy_type_name(PyObject* array) {
        kSupported);
 }
 
+/// Whether NumPy lends out a date or a text as if it were its bytes.
+bool is_text_or_date(PyObject* array, const Py_buffer& view) {
+  if (view.ndim != 1 || !view.format || view.format[0] != 'B') return false;
+  Object dtype = Object::steal(PyObject_GetAttrString(array, "dtype"));
+  Object kind = dtype ? Object::steal(PyObject_GetAttrString(dtype.get(), "kind")) : Object();
+  if (!kind || !PyUnicode_Check(kind.get())) {
+    PyErr_Clear();
+    return false;
+  }
+  return strchr("mMSU", *PyUnicode_AsUTF8(kind.get())) != nullptr;
+}
+
 struct Layout_ {
   DType dtype;
   Dims shape, strides;  // strides in elements
@@ -93,7 +105,7 @@ Layout_ layout_of(PyObject* array, const Py_buffer& view) {
   check(!view.format || view.format[0] != '>' || view.itemsize == 1, ErrorKind::Value,
         "given numpy array has byte order different from the native byte order. Conversion between "
         "byte orders is currently not supported.");
-  if (!dtype_of_format(view, layout.dtype)) refuse_array(array);
+  if (!dtype_of_format(view, layout.dtype) || is_text_or_date(array, view)) refuse_array(array);
   for (int i = 0; i < view.ndim; ++i) {
     check(
         view.strides[i] >= 0, ErrorKind::Value,

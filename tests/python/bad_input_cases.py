@@ -56,6 +56,9 @@ torch.FloatTensor(-1)
     "arrays": """
 torch.tensor(np.array(['a', 'b']))
 torch.tensor(np.array([object()]))
+torch.tensor(np.datetime64('2020'))
+torch.tensor([np.timedelta64(3, 's')])
+torch.as_tensor(np.bytes_(b'abc'))
 torch.from_numpy(np.array(['a', 'b']))
 torch.from_numpy(np.array([object()]))
 torch.from_numpy(np.array([1], dtype='>i4'))
@@ -727,6 +730,7 @@ F.dropout(x, 1.5, inplace=True)
 
 # Errors of the same class that use other words, because they say more or name what the caller wrote.
 OWN_WORDS = """
+torch.as_tensor(np.bytes_(b'abc'))
 torch.randn(2, requires_grad=1)
 torch.repeat_interleave(torch.tensor([2**62, 2**62, 2**62]))
 torch.tensor(1, 2)
