@@ -272,7 +272,7 @@ class iinfo(_Limits):
         self.min = -self.max - 1 if type.is_signed else 0
 
     def __repr__(self):
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"  # rounded, as PyTorch's
 
 
 def set_default_tensor_type(t) -> None:

@@ -43,9 +43,7 @@ void cut_from_base(const Tensor& view);
 void note_view(const Tensor& view, const Tensor& base);
 
 /// Whether operations hand tangents on now.
-inline bool hands_on() {
-  return level_is_open() && is_fwd_grad_enabled() && !inference_enabled();
-}
+inline bool hands_on() { return level_is_open() && is_fwd_grad_enabled() && !inference_enabled(); }
 
 }  // namespace forward_ad
 

@@ -420,6 +420,29 @@ def test_reduce_on_plateau(torch, mode, threshold_mode):
     assert story(rushlight) == story(torch)
 
 
+def test_schedules_derived_from_the_old_name(torch):
+    def run(library):
+        schedulers = library.optim.lr_scheduler
+
+        class Halving(schedulers._LRScheduler):
+            def get_lr(self):
+                return [rate / 2**self.last_epoch for rate in self.base_lrs]
+
+        optimizer = library.optim.SGD([library.nn.Parameter(library.ones(1))], lr=1.0)
+        schedule = Halving(optimizer)
+        for _ in range(3):
+            optimizer.step()
+            schedule.step()
+        step = schedulers.StepLR(optimizer, 1)
+        return (
+            schedule.get_last_lr(),
+            isinstance(step, schedulers._LRScheduler),
+            isinstance(schedule, schedulers.LRScheduler),
+        )
+
+    assert run(rushlight) == run(torch)
+
+
 def test_schedule_order_warning(torch):
     def warned(library):
         optimizer = library.optim.SGD([leaf(library)], lr=0.1)

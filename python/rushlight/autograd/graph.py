@@ -30,7 +30,7 @@ __all__ = [
 class _Handle(RemovableHandle):
     """Removes a hook that backward calls."""
 
-    __module__ = RemovableHandle.__module__  # programs see one class of handles
+    __module__ = RemovableHandle.__module__  # programs see one class of handles, by its name too
 
     def __init__(self, hook) -> None:
         super().__init__(_NoTable())
@@ -38,6 +38,9 @@ class _Handle(RemovableHandle):
 
     def remove(self) -> None:
         self.hook.remove()
+
+
+_Handle.__name__ = _Handle.__qualname__ = RemovableHandle.__name__
 
 
 class _NoTable(dict):

@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+class _LRScheduler(LRScheduler):
+    """The old name of LRScheduler, from which schedules of users are derived."""
+
+
 class _FunctionLR(LRScheduler):
     """What LambdaLR and MultiplicativeLR share: a function of the epoch, or one a group."""
 

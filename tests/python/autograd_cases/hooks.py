@@ -336,3 +336,16 @@ def nodes_do_not_wait_for_gradients_of_indices():
         values.grad_fn.register_hook(lambda computed, arrived: note(len(computed), len(arrived)))
         values.sum().backward()
         note(values.grad_fn.next_functions[0][1], x.grad)
+
+
+def handles_are_of_one_class_by_name():
+    a = leaf()
+    for register in (
+        a.register_hook,
+        a.register_post_accumulate_grad_hook,
+        (a * 2).grad_fn.register_hook,
+        (a * 2).grad_fn.register_prehook,
+        torch.nn.ReLU().register_forward_hook,
+    ):
+        handle = register(print)
+        note(type(handle).__name__, isinstance(handle, torch.utils.hooks.RemovableHandle))
