@@ -224,6 +224,11 @@ def cuda(self, *args, **kwargs):
     raise AssertionError("Torch not compiled with CUDA enabled")
 
 
+def pin_memory(self, device=None):
+    """Raises: memory is pinned for the sake of an accelerator, which there is none of."""
+    raise RuntimeError("Cannot access accelerator device when none is available.")
+
+
 def is_shared(self):
     """Whether the bytes are in shared memory: never."""
     return False
@@ -291,6 +296,7 @@ for _method in (
 ):
     setattr(Tensor, _method.__name__, _method)
 Tensor.cuda = cuda
+Tensor.pin_memory = pin_memory
 Tensor.is_shared = is_shared
 Tensor.__module__ = "rushlight"
 

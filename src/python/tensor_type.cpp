@@ -488,6 +488,8 @@ PyGetSetDef attributes[] = {
      nullptr},
     {"is_quantized", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
      nullptr},
+    {"is_xpu", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
+     nullptr},
     {"is_mps", attribute<[](const Tensor&) { return Py_NewRef(Py_False); }>, nullptr, nullptr,
      nullptr},
     {"is_meta", attribute<[](const Tensor& t) {
