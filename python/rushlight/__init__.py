@@ -118,6 +118,7 @@ _LAZY = frozenset(
         "accelerator",
         "backends",
         "compiler",
+        "profiler",
     )
 )
 

@@ -8,7 +8,9 @@ import rushlight
 # module: (a name that is there once it is asked for, one that is refused by name, a word of the refusal)
 MODULES = {
     "": ("special", "save", "pickle"),
-    "autograd": ("forward_ad", "profiler", "Python's own profilers"),
+    "autograd": ("forward_ad", "profiler_legacy", "Python's own profilers"),
+    "autograd.profiler": ("record_function", "profile", "perf"),
+    "profiler": ("record_function", "schedule", "perf"),
     "distributions": ("Normal", "Gamma", "does not have it yet; it has Bernoulli"),
     "func": ("functional_call", "vmap", "stack"),
     "linalg": ("vector_norm", "qr", "it has cross"),
@@ -37,8 +39,21 @@ def test_probing_works_and_using_says_what_is_missing(name):
 
 
 def test_what_is_refused_is_not_implemented_either():
-    with pytest.raises(NotImplementedError, match="profiler"):
-        rushlight.autograd.profiler
+    with pytest.raises(NotImplementedError, match="profiler_legacy"):
+        rushlight.autograd.profiler_legacy
+
+
+def test_parts_may_be_named_for_profilers():
+    @rushlight.profiler.record_function("double")
+    def double(x):
+        """Twice."""
+        return 2 * x
+
+    with rushlight.autograd.profiler.record_function("block", "arguments") as block:
+        assert double(2) == 4
+    assert (block.name, block.args, double.__doc__) == ("block", "arguments", "Twice.")
+    with pytest.raises(ValueError, match="boom"), rushlight.profiler.record_function("block"):
+        raise ValueError("boom")
 
 
 def test_handles_are_of_one_class():

@@ -150,11 +150,8 @@ def _zeros(input, create_graph):
 # What few programs use is imported when it is first asked for.
 __getattr__ = _getter(
     __name__,
-    {"functional": "functional", "forward_ad": "forward_ad"},
-    {
-        "profiler": "use Python's own profilers, or perf: a call of an operation is one C++ frame",
-        "profiler_legacy": "use Python's own profilers, or perf",
-    },
+    {name: name for name in ("functional", "forward_ad", "profiler")},
+    {"profiler_legacy": "use Python's own profilers, or perf"},
 )
 
 # Now, not later: an import of the module gradcheck would put it in the place of the function.
