@@ -68,6 +68,16 @@ PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
   });
 }
 
+/// Not one of NumPy's numbers, which have a dtype as well. An array exists only if NumPy was
+/// imported.
+bool is_numpy_array(PyObject* object) {
+  PyObject* numpy = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy");
+  Object kind = Object::steal(numpy ? PyObject_GetAttrString(numpy, "ndarray") : nullptr);
+  int is_instance = kind ? PyObject_IsInstance(object, kind.get()) : 0;
+  if (!kind || is_instance < 0) PyErr_Clear();
+  return is_instance == 1;
+}
+
 /// torch.as_tensor: shares where it can.
 PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
@@ -82,7 +92,7 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
           "as_tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
     Tensor tensor =
         is_tensor(data) ? tensor_of(data)
-        : is_array(data)
+        : is_numpy_array(data)
             ? share_array(data)
             : tensor_from_data(data, dtype == Py_None ? std::optional<DType>() : wanted);
     if (dtype != Py_None) tensor = tensor.to(wanted);
@@ -90,16 +100,6 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
       tensor = tensor.to(*place);
     return wrap(std::move(tensor));
   });
-}
-
-/// Not one of NumPy's numbers, which have a dtype as well. An array exists only if NumPy was
-/// imported.
-bool is_numpy_array(PyObject* object) {
-  PyObject* numpy = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy");
-  Object kind = Object::steal(numpy ? PyObject_GetAttrString(numpy, "ndarray") : nullptr);
-  int is_instance = kind ? PyObject_IsInstance(object, kind.get()) : 0;
-  if (!kind || is_instance < 0) PyErr_Clear();
-  return is_instance == 1;
 }
 
 PyObject* from_numpy(PyObject*, PyObject* array) {

@@ -159,6 +159,8 @@ Tensor share_array(PyObject* array) {
 
 namespace {
 
+bool is_text(PyObject* object) { return PyUnicode_Check(object) || PyBytes_Check(object); }
+
 /// Whether it is an array rather than bytes, a memoryview of them, or array.array.
 bool has_dtype(PyObject* object) {
   return PyObject_CheckBuffer(object) && PyObject_HasAttrString(object, "dtype");
@@ -169,8 +171,7 @@ bool has_dtype(PyObject* object) {
 }  // namespace
 
 bool is_sequence(PyObject* object) {
-  return PySequence_Check(object) && !PyUnicode_Check(object) && !is_tensor(object) &&
-         !has_dtype(object);
+  return PySequence_Check(object) && !is_text(object) && !is_tensor(object) && !has_dtype(object);
 }
 
 namespace {
@@ -249,7 +250,8 @@ class SequenceReader {
     if (PyLong_Check(item)) return see(DType::Int64);
     check(!PyComplex_Check(item), ErrorKind::NotImplemented,
           "complex numbers are not supported; use two real tensors");
-    check(!PyUnicode_Check(item), ErrorKind::Type, "new(): invalid data type 'str'");
+    check(!is_text(item), ErrorKind::Type, "new(): invalid data type '", Py_TYPE(item)->tp_name,
+          "'");
     if (!is_sequence(item)) {
       fail(ErrorKind::Runtime, "Could not infer dtype of ", Py_TYPE(item)->tp_name);
     }

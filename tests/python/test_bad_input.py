@@ -120,6 +120,20 @@ def test_an_array_that_is_not_writable_is_shared_with_a_warning(torch):
         assert len(caught) == 1 or library is torch
 
 
+def test_a_number_of_numpy_is_copied_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in (np.float32(3), np.int32(3), np.bool_(True)):
+            assert rushlight.as_tensor(number).item() == number
+            assert rushlight.utils.data.default_convert(number).item() == number
+
+
+def test_set_default_tensor_type_is_deprecated(torch):
+    for library in (torch, rushlight):
+        with pytest.warns(UserWarning, match=r"torch.set_default_tensor_type\(\) is deprecated as of PyTorch 2.1"):
+            library.set_default_tensor_type(library.FloatTensor)
+
+
 # ---- Shapes that do not fit, in every operation of the table ----
 
 MAKERS = {"randn", "rand", "ones", "zeros", "empty", "leaf"}
