@@ -446,8 +446,12 @@ PyGetSetDef attributes[] = {
      nullptr, "Bytes of all elements.", nullptr},
     {"requires_grad", attribute<[](const Tensor& t) { return PyBool_FromLong(t.requires_grad()); }>,
      set_requires_grad, "Whether operations on this tensor are recorded.", nullptr},
-    {"is_leaf", attribute<[](const Tensor& t) { return PyBool_FromLong(t.is_leaf()); }>, nullptr,
-     "Whether this tensor was made by the user rather than by a recorded operation.", nullptr},
+    {"is_leaf", attribute<[](const Tensor& t) {
+       if (t.impl()->is_view) t.grad_fn();  // a view that has lost its history says so
+       return PyBool_FromLong(t.is_leaf());
+     }>,
+     nullptr, "Whether this tensor was made by the user rather than by a recorded operation.",
+     nullptr},
     {"grad", get_grad, set_grad, "The accumulated gradient, or None.", nullptr},
     {"grad_fn", attribute<[](const Tensor& t) { return wrap(t.grad_fn()); }>, set_grad_fn,
      "The node that computed this tensor, or None.", nullptr},

@@ -477,3 +477,32 @@ def errors_tell_forms_of_an_operation_apart():
         z = y.exp() + y.sin()
         y.detach().add_(1)
         try_each(z.sum().backward)
+
+
+def views_that_have_lost_their_history():
+    def of_several():
+        base = leaf().view(3, 1) * 1
+        view = base.unbind()[0]
+        base.mul_(2)
+        return view
+
+    def made_without_record():
+        base = torch.zeros(2, 3)
+        with torch.no_grad():
+            view = base[0]
+        base.add_(leaf())
+        return view
+
+    def unchanged():
+        with torch.no_grad():
+            return leaf()[:2]
+
+    for make in (of_several, made_without_record, unchanged):
+        try_each(
+            lambda view=make(): view.is_leaf,
+            lambda view=make(): view.grad_fn,
+            lambda view=make(): view.requires_grad,
+            lambda view=make(): view.sum(),
+            lambda view=make(): view.add_(1),
+            lambda view=make(): view.retain_grad(),
+        )
