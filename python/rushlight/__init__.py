@@ -106,6 +106,7 @@ newaxis = None
 _LAZY = frozenset(
     (
         "nn",
+        "distributed",
         "distributions",
         "func",
         "optim",

@@ -11,6 +11,7 @@ MODULES = {
     "autograd": ("forward_ad", "profiler_legacy", "Python's own profilers"),
     "autograd.profiler": ("record_function", "profile", "perf"),
     "profiler": ("record_function", "schedule", "perf"),
+    "distributed": ("is_available", "init_process_group", "one process"),
     "distributions": ("Normal", "Gamma", "does not have it yet; it has Bernoulli"),
     "func": ("functional_call", "vmap", "stack"),
     "linalg": ("vector_norm", "qr", "it has cross"),

@@ -36,6 +36,19 @@ def test_torch_and_its_submodules_are_the_modules_of_rushlight(tmp_path):
     assert rushlight("script.py", cwd=tmp_path, check_code=0).stdout == "same\n"
 
 
+def test_programs_for_any_device_import_their_backends(tmp_path):
+    code = (
+        "import torch.backends.cudnn as cudnn, torch.backends.mps, torch.distributed as dist\n"
+        "from torch.backends import cuda\n"
+        "import torch\n"
+        "cudnn.benchmark = True\n"
+        "print(torch.backends.cudnn.benchmark, cudnn is torch.backends.cudnn, cudnn.__name__, dist.is_available())\n"
+        "print(torch.backends.mps.is_available(), cuda.is_built(), cuda.matmul.allow_tf32)\n"
+    )
+    done = rushlight("-c", code, cwd=tmp_path, check_code=0)
+    assert done.stdout == "True True rushlight.backends.cudnn False\nFalse False False\n"
+
+
 def test_missing_submodule_is_named(tmp_path):
     code = "import torch\ntry:\n  import torch.nothing.at_all\nexcept ModuleNotFoundError as e: print(e.name, '|', e)"
     done = rushlight("-c", code, cwd=tmp_path, check_code=0)
