@@ -1,5 +1,6 @@
 """Autograd beside PyTorch: the programs of autograd_cases on both, then what PyTorch cannot be asked."""
 
+import contextlib
 import gc
 import re
 import subprocess
@@ -186,6 +187,12 @@ class Cube(rushlight.autograd.Function):
         (x,) = ctx.saved_tensors
         return 3 * x**2 * grad, None
 
+    @staticmethod
+    def jvp(ctx, tangent, fail):
+        if ctx.fail:
+            raise KeyError("on purpose")
+        return tangent * 5
+
 
 def test_no_growth_over_steps_with_hooks_functions_and_exceptions():
     x = leaf()
@@ -204,12 +211,32 @@ def test_no_growth_over_steps_with_hooks_functions_and_exceptions():
         handle.remove()
         x.grad = None
 
+    assert_no_growth(step)
+
+
+def assert_no_growth(step):
     for i in range(100):
         step(i)
     before = live()
     for i in range(10_000):
         step(i)
     assert live() == before
+
+
+def test_no_growth_over_steps_in_forward_mode():
+    forward_ad = rushlight.autograd.forward_ad
+    x, plain = leaf(), rushlight.ones(3)
+
+    def step(i):
+        with contextlib.suppress(KeyError), forward_ad.dual_level():
+            dual = forward_ad.make_dual(x, rushlight.ones(3))
+            plain[1:].mul_(dual[0].detach())
+            (dual.exp()[1:] * dual[1:]).sum().backward()
+            forward_ad.make_dual(plain, dual.detach()).sin_()
+            Cube.apply(dual, i % 3 == 0).clone().mul_(dual)
+        x.grad = None
+
+    assert_no_growth(step)
 
 
 @pytest.mark.sanitize
