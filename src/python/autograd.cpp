@@ -116,7 +116,8 @@ std::vector<autograd::Root> roots_in(PyObject* sequence, PyObject* weights) {
       roots.push_back(root_of_edge(item, gradients[i], i));
       continue;
     }
-    check(is_tensor(item), ErrorKind::Type, "element ", i, " of tensors must be a Tensor, not ",
+    check(is_tensor(item), ErrorKind::Assertion,
+          "Expected output to be a torch.Tensor, but element ", i, " is of type ",
           Py_TYPE(item)->tp_name);
     roots.push_back(autograd::make_root(tensor_of(item), gradients[i], i));
   }
@@ -130,8 +131,8 @@ std::vector<autograd::Edge> targets_in(PyObject* sequence, bool accumulate) {
       edges.push_back(edge_of(item.get()));
       continue;
     }
-    check(is_tensor(item.get()), ErrorKind::Type,
-          "inputs can be either Tensors or GradientEdges, but got ", Py_TYPE(item.get())->tp_name);
+    check(is_tensor(item.get()), "all inputs have to be Tensors or GradientEdges, but got ",
+          Py_TYPE(item.get())->tp_name);
     const Tensor& tensor = tensor_of(item.get());
     if (accumulate && !tensor.is_leaf()) autograd::retain_grad(tensor);
     check(tensor.requires_grad(), accumulate

@@ -497,6 +497,12 @@ setattr(torch.zeros(2), 'requires_grad', 'a')
 setattr(torch.zeros(2, dtype=torch.int64), 'requires_grad', True)
 """,
     "gradients": """
+torch.autograd.grad(torch.ones(1, requires_grad=True), 'a')
+torch.autograd.grad(torch.ones(1, requires_grad=True), [None])
+torch.ones(1, requires_grad=True).backward(inputs=[3])
+torch.autograd.grad('a', torch.ones(1, requires_grad=True))
+torch.autograd.backward([None])
+torch.autograd.backward([[torch.ones(1, requires_grad=True)]])
 torch.zeros(2).backward()
 torch.zeros((), requires_grad=True).backward(torch.zeros(3))
 torch.zeros(2, requires_grad=True).backward()

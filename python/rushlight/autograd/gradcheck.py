@@ -481,11 +481,11 @@ def gradgradcheck(
     def gradients(*arguments):
         with enable_grad():
             # Forward mode gives what does not require grad.
-            arguments = [
+            ready = [
                 each.requires_grad_().view_as(each) if wanted else each
                 for each, wanted in zip(arguments, required, strict=True)
             ]
-            given, weights = arguments[:-count], arguments[-count:]
+            given, weights = ready[:-count], ready[-count:]
             outputs = _outputs_of(func, given)
             differentiated = tuple(each for each in given if _differentiable(each))
             grads = _grad_of(outputs, differentiated, weights, create_graph=True, allow_unused=True)
