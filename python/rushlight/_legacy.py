@@ -45,8 +45,27 @@ class tensortype(type):
         return f"<class 'torch.{cls.__name__}'>"
 
 
-for _name, _dtype in _NAMES.items():
-    globals()[_name] = tensortype(_name, (), {"dtype": _dtype, "is_cuda": False, "__module__": "rushlight"})
+class _cudatensortype(tensortype):
+    """Its classes stand for tensors on a device that is not there: they have no instances."""
+
+    def __instancecheck__(cls, value):
+        return False
+
+    def __call__(cls, *args, **kwargs):
+        raise TypeError(f"type torch.cuda.{cls.__name__} not available. Torch not compiled with CUDA enabled.")
+
+    def __repr__(cls):
+        return f"<class 'torch.cuda.{cls.__name__}'>"
+
+
+def _classes(kind, **attributes):
+    """One class a dtype, by name."""
+    attributes |= {"is_sparse": False, "layout": _C.strided}
+    return {name: kind(name, (), {"dtype": dtype, **attributes}) for name, dtype in _NAMES.items()}
+
+
+globals().update(_classes(tensortype, is_cuda=False, __module__="rushlight"))
+CUDA_TYPES = _classes(_cudatensortype, is_cuda=True, __module__="rushlight.cuda")
 
 __all__ = list(_NAMES)
 
@@ -60,14 +79,30 @@ def dtype_of(kind):
     """The dtype that a dtype, a class or a name like 'torch.FloatTensor' stands for."""
     if isinstance(kind, _C.dtype):
         return kind
-    name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
-    dtype = _NAMES.get(name.rpartition(".")[2])
-    if dtype is None and kind is Tensor:
+    if isinstance(kind, tensortype):
+        name = repr(kind)[len("<class '") : -len("'>")]
+    elif isinstance(kind, (str, type)):
+        name = "torch.Tensor" if kind is Tensor else kind if isinstance(kind, str) else kind.__name__
+    else:
+        raise TypeError(f"dtype must be a type, str, or dtype object, not {type(kind).__name__}")
+    if name.startswith("torch.cuda."):
+        raise RuntimeError(f"Cannot initialize CUDA without ATen_cuda library: there is no {name}")
+    if name == "torch.Tensor":
         return _C.get_default_dtype()
-    if dtype is None:
-        if isinstance(kind, str):
-            raise ValueError(f"invalid type: '{kind}'")
-        raise TypeError(
-            "type(): argument 'dtype' must be a torch.dtype, a tensor class or its name, not " + type(kind).__name__
-        )
-    return dtype
+    place, _, short = name.rpartition(".")
+    if place != "torch" or short not in _NAMES:
+        raise ValueError(f"invalid type: '{name}'")
+    return _NAMES[short]
+
+
+def default_dtype_of(kind):
+    """The floating dtype that a class or its name stands for, as set_default_tensor_type takes it."""
+    if isinstance(kind, str):
+        place, _, short = kind.rpartition(".")
+        kind = {"torch": globals(), "torch.cuda": CUDA_TYPES}.get(place, {}).get(short, kind)
+    if isinstance(kind, _cudatensortype):
+        kind()
+    if not isinstance(kind, tensortype) or not kind.dtype.is_floating_point:
+        invalid = "" if isinstance(kind, tensortype) else "invalid type object: "
+        raise TypeError(f"{invalid}only floating-point types are supported as the default type, not {kind!r}")
+    return kind.dtype

@@ -279,14 +279,14 @@ def set_default_tensor_type(t) -> None:
     """Sets the default dtype by the name or class of a tensor type."""
     import warnings
 
-    from rushlight._legacy import dtype_of
+    from rushlight._legacy import default_dtype_of
 
     warnings.warn(
         "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
         "torch.set_default_device() as alternatives.",
         stacklevel=2,
     )
-    _C.set_default_dtype(dtype_of(t))
+    _C.set_default_dtype(default_dtype_of(t))
 
 
 def set_default_dtype(d) -> None:

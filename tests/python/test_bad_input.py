@@ -11,6 +11,7 @@ import pytest
 import rushlight
 from bad_input_cases import CASES, IN_PLACE, OWN_WORDS
 from rushlight import _C
+from same import assert_same
 
 WORDS = 25  # so many characters agree
 
@@ -132,6 +133,12 @@ def test_set_default_tensor_type_is_deprecated(torch):
     for library in (torch, rushlight):
         with pytest.warns(UserWarning, match=r"torch.set_default_tensor_type\(\) is deprecated as of PyTorch 2.1"):
             library.set_default_tensor_type(library.FloatTensor)
+
+
+@pytest.mark.filterwarnings("ignore:torch.set_default_tensor_type")
+@pytest.mark.parametrize("kind", ["torch.LongTensor", "'torch.cuda.FloatTensor'", "torch.float32", "3"])
+def test_set_default_tensor_type_refuses(torch, kind):
+    assert_same(torch, f"torch.set_default_tensor_type({kind})")
 
 
 # ---- Shapes that do not fit, in every operation of the table ----

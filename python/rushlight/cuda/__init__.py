@@ -50,4 +50,7 @@ def _unavailable(*args, **kwargs):
 synchronize = current_device = set_device = get_device_name = get_device_properties = current_stream = _unavailable
 Stream = Event = _unavailable
 
+from rushlight._legacy import CUDA_TYPES  # noqa: E402
 from rushlight.cuda import amp  # noqa: E402, F401
+
+globals().update(CUDA_TYPES)
