@@ -86,8 +86,9 @@ struct NodeHooks {
 class Node : public RefCounted {
  protected:
   // First, where they take no room of their own.
-  bool released_ = false;  // what was saved is gone
-  uint8_t unfolded_ = 0;   // bits, for OpNode::unfold
+  std::atomic<uint16_t> users_{0};  // of what was saved: see Use
+  bool keeps_ = false;              // something was saved
+  uint8_t unfolded_ = 0;            // bits, for OpNode::unfold
 
  public:
   Node();
@@ -100,8 +101,10 @@ class Node : public RefCounted {
   virtual std::string name() const = 0;
   /// Computes into `computed`, one entry per edge; undefined where nothing flows.
   virtual void apply(Gradients& arrived, Gradients& computed) = 0;
-  /// Drops what was saved for backward; applying the node again is then an error.
-  virtual void release_saved() {}
+  /// Frees what was saved for backward, or has those do it who use it now; using it again is then
+  /// an error.
+  void let_go();
+  bool has_let_go() const;
   /// Becomes the several nodes that it stands for, where it does; before somebody looks at it.
   virtual void unfold() {}
   /// Asked when the last reference is gone; false if the node has been taken up again.
@@ -122,13 +125,35 @@ class Node : public RefCounted {
   void* python = nullptr;  ///< the Python object of this node; borrowed, unless it is owned
 
  protected:
+  virtual void release_saved() {}
   SmallVector<Edge, 2> edges_;
   uint64_t sequence_;
 
  private:
   friend class Task;
+  friend class Use;
   // (task, index) of the backward pass that is visiting; of a dying node, the next one to free.
   uint64_t mark_ = 0;
+};
+
+/// Keeps what a node has saved while it is used: a pass of another thread that runs the same node
+/// may free it meanwhile. Waits for nobody.
+class Use {
+ public:
+  Use() = default;
+  explicit Use(Node& node) { begin(node, false); }
+  ~Use();
+  Use(const Use&) = delete;
+  /// `last`: it is freed at finish(). Throws PyTorch's error if another pass has begun the last
+  /// use. Keeps nothing where all is gone: who reads it will be told.
+  void begin(Node& node, bool last);
+  /// Without this a last use has not been one.
+  void finish();
+
+ private:
+  void leave();
+  Node* node_ = nullptr;  // null where nothing is to be kept
+  bool is_last_ = false;
 };
 
 /// The name with PyTorch's namespace, which the nodes that it writes by hand have.

@@ -103,7 +103,7 @@ class Task {
   void count_dependencies();
   void find_needed(std::span<const uint32_t> starts);
   void run_node(uint32_t index, std::vector<Tensor>* captured);
-  void apply(Node* node, Gradients& gradients, Gradients& computed);
+  void apply(Node* node, Use& use, Gradients& gradients, Gradients& computed);
   void deliver(Node* node, Gradients& computed);
   void push(uint32_t index);
   uint32_t pop();
@@ -332,16 +332,20 @@ bool pass_retains_graph() { return t_task && t_task->retains_graph(); }
 std::vector<Node*> pass_starts() { return t_task ? t_task->starts() : std::vector<Node*>(); }
 bool pass_returns_gradients() { return t_task && t_task->returns_gradients(); }
 
-void Task::apply(Node* node, Gradients& gradients, Gradients& computed) {
+void Task::apply(Node* node, Use& use, Gradients& gradients, Gradients& computed) {
   struct Running {
     Node* before = t_running;
     ~Running() { t_running = before; }
   } running;
   t_running = node;
-  if (!anomaly_enabled()) [[likely]]
-    return node->apply(gradients, computed);
-  try {
+  auto run = [&] {
+    use.begin(*node, !options_.retain_graph);
     node->apply(gradients, computed);
+  };
+  if (!anomaly_enabled()) [[likely]]
+    return run();
+  try {
+    run();
     if (anomaly_checks_nan()) check_nan(*node, computed);
   } catch (...) {
     if (g_anomaly_handler) g_anomaly_handler->failed(*node);
@@ -370,10 +374,11 @@ void Task::run_node(uint32_t index, std::vector<Tensor>* captured) {
       for (auto& hook : current(hooks->pre)) hook->run(gradients);
       if (!hooks->post.empty()) arrived = gradients;
     }
-    apply(node, gradients, computed);
+    Use use;
+    apply(node, use, gradients, computed);
     if (node->hooks) [[unlikely]]  // it may have got some meanwhile
       run_post_hooks(*node, computed, arrived);
-    if (!options_.retain_graph) node->release_saved();
+    use.finish();
   }
   deliver(node, computed);
 }

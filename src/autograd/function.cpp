@@ -201,6 +201,7 @@ void FunctionNode::save(const Ref<FunctionNode>& self) {
   CallSite site = call_site_of(*self);
   if (context.to_save_.empty()) return;
   saved_ = std::make_unique<Saved>();
+  keeps_ = true;
   saved_->site = site;
   for (const Tensor& tensor : context.to_save_) {
     bool is_own = recorded_ && tensor.defined() && tensor.grad_fn().get() == self.get();
@@ -219,25 +220,21 @@ std::vector<Tensor> FunctionNode::saved_tensors() const {
 }
 
 size_t FunctionNode::saved_count() const {
-  check(!released_, kFreed);
+  check(!has_let_go(), kFreed);
   return saved_ ? saved_->tensors.size() : 0;
 }
 
 Tensor FunctionNode::saved_tensor(size_t index) const {
-  check(!released_, kFreed);
+  check(!has_let_go(), kFreed);
   return saved_->tensors.at(index).unpack({*this, name(), saved_->site}, true);
 }
 
 void FunctionNode::register_saved_hooks(size_t index, std::shared_ptr<SavedTensorHooks> hooks) {
-  check(!released_, kHookedLate);
+  check(!has_let_go(), kHookedLate);
   saved_->tensors.at(index).register_hooks({*this, name(), saved_->site}, std::move(hooks));
 }
 
-void FunctionNode::release_saved() {
-  if (!saved_) return;
-  released_ = true;
-  saved_.reset();
-}
+void FunctionNode::release_saved() { saved_.reset(); }
 
 void FunctionNode::apply(Gradients& arrived, Gradients& computed) {
   std::vector<Tensor> gradients(arrived.begin(), arrived.end());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "autograd/accumulate.h"
+#include "autograd/saved_tensor.h"
 #include "runtime/allocator.h"
 
 namespace rushlight::autograd {
@@ -44,6 +45,58 @@ Node::Node() : sequence_(t_sequence++) {
     anomaly_handler()->recorded(*this);
 }
 Node::~Node() = default;
+
+// -- Use: bits of Node::users_, and a count of readers above them --------------------------------
+
+namespace {
+constexpr uint16_t kClaimed = 1;  // the last use has begun
+constexpr uint16_t kGone = 2;     // and is over: the last reader frees
+constexpr uint16_t kReader = 4;
+}  // namespace
+
+bool Node::has_let_go() const { return users_.load(std::memory_order_relaxed) & kGone; }
+
+void Node::let_go() {
+  uint16_t before = users_.fetch_or(kClaimed | kGone);
+  if (!(before & kGone) && before < kReader) release_saved();
+}
+
+void Use::begin(Node& node, bool last) {
+  if (!node.keeps_) return;
+  if (last) {
+    uint16_t before = node.users_.fetch_or(kClaimed);
+    if (before & kGone) return;
+    check(!(before & kClaimed), kFreed);
+  } else {
+    uint16_t before = node.users_.load();
+    do
+      if (before & kGone) return;
+    while (!node.users_.compare_exchange_weak(before, uint16_t(before + kReader)));
+  }
+  node_ = &node;
+  is_last_ = last;
+}
+
+void Use::leave() {
+  if (node_->users_.fetch_sub(kReader) == (kReader | kClaimed | kGone)) node_->release_saved();
+}
+
+void Use::finish() {
+  if (!node_) return;
+  if (is_last_)
+    node_->let_go();
+  else
+    leave();
+  node_ = nullptr;
+}
+
+Use::~Use() {
+  if (!node_) return;
+  if (is_last_)
+    node_->users_.fetch_and(uint16_t(~kClaimed));
+  else
+    leave();
+}
 
 void Node::destroy(Node* node) noexcept {
   if (node->edges_.empty()) {

@@ -5,7 +5,7 @@
 
 namespace rushlight::autograd {
 
-/// What a node says when what it needs was freed by an earlier backward.
+/// What is said when what backward needs was freed by an earlier one.
 constexpr const char* kFreed =
     "Trying to backward through the graph a second time (or directly access saved tensors after "
     "they have already been freed). Saved intermediate values of the graph are freed when you call "

@@ -33,18 +33,16 @@ class CopySlices final : public Node {
     edges_[0] = gradient_edge(base);
     outputs.push_back(Meta(base));
     inner_->own_hooks().slices = this;
+    keeps_ = true;  // what the other node has saved
   }
   ~CopySlices() override {
     if (inner_->hooks) inner_->hooks->slices = nullptr;
   }
   std::string name() const override { return "CopySlices"; }
-  void release_saved() override {
-    released_ = true;
-    inner_->release_saved();
-  }
+  void release_saved() override { inner_->let_go(); }
 
   void apply(Gradients& arrived, Gradients& computed) override {
-    check(!released_, kFreed);
+    check(!has_let_go(), kFreed);
     computed.resize(edges_.size());
     if (!arrived[0].defined()) return;
     // The base may be strided; its gradient is laid out like the base, so the view's place is

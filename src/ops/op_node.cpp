@@ -96,6 +96,7 @@ void OpNode::save_inputs(const Value* values, const Tensor* target, bool views_t
     }
     if (entry.for_input >= 0 && !edges_[first_edge[size_t(entry.for_input)]]) continue;
     const Value& value = values[entry.index];
+    keeps_ |= value.is_number();  // which stands in `arguments`
     if (value.is_tensor())
       save(value.tensor(), entry.index);
     else if (value.kind() == Value::Kind::Tensors) {
@@ -103,6 +104,7 @@ void OpNode::save_inputs(const Value* values, const Tensor* target, bool views_t
     }
   }
   first_saved.push_back(uint16_t(saved.size()));
+  keeps_ |= !saved.empty();
 }
 
 void OpNode::save_results(const Results& results) {
@@ -123,7 +125,7 @@ void OpNode::share_tangents(const Results& results) {
 }
 
 void OpNode::register_hooks(size_t index, std::shared_ptr<autograd::SavedTensorHooks> hooks) {
-  check(!released_, autograd::kHookedLate);
+  check(!has_let_go(), autograd::kHookedLate);
   saved[index].register_hooks({*this, op.info->spoken_name, site}, std::move(hooks));
 }
 
@@ -143,7 +145,7 @@ std::vector<Tensor> OpNode::unpack_all() const {
   return unpacked;
 }
 
-void OpNode::check_not_released() const { check(!released_, autograd::kFreed); }
+void OpNode::check_not_released() const { check(!has_let_go(), autograd::kFreed); }
 
 Tensor OpNode::unpack_at(size_t index, bool with_history) const {
   check_not_released();
@@ -151,11 +153,12 @@ Tensor OpNode::unpack_at(size_t index, bool with_history) const {
 }
 
 Tensor OpNode::unpack_entry(size_t entry, bool with_history) const {
-  check_not_released();
   size_t first = first_saved[entry], end = first_saved[entry + 1];
   if (first != end) return unpack_at(first, with_history);
   const Value& number = arguments[op.info->saved[entry].index];
-  return number.is_number() ? wrapped_number(number.scalar()) : Tensor();
+  if (!number.is_number()) return Tensor();
+  check_not_released();
+  return wrapped_number(number.scalar());
 }
 
 void OpNode::apply(autograd::Gradients& arrived, autograd::Gradients& computed) {
@@ -199,7 +202,6 @@ void OpNode::unfold() {
 }
 
 void OpNode::release_saved() {
-  released_ = true;
   for (autograd::SavedTensor& entry : saved) entry.reset();
 }
 

@@ -314,7 +314,9 @@ PyObject* saved_tensors(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
     ContextObject* ctx = context_of(self);
     if (PyObject* kept = ctx->for_jvp ? ctx->for_jvp : ctx->to_save) return Py_NewRef(kept);
-    std::vector<Tensor> tensors = python_node(self).saved_tensors();
+    autograd::FunctionNode& node = python_node(self);
+    autograd::Use use(node);
+    std::vector<Tensor> tensors = node.saved_tensors();
     return gradients_as_tuple(tensors).release();
   });
 }

@@ -160,6 +160,7 @@ PyObject* saved_entry(OpNode& node, size_t k, bool raw) {
   size_t begin = node.first_saved[k], end = node.first_saved[k + 1];
   if (raw && is_list) return wrap_saved(node, begin, end).release();
   if (raw) return wrap_saved(node, begin == end ? kNothingSaved : begin).release();
+  autograd::Use use(node);
   if (!is_list) return wrap(node.unpack_entry(k, true));
   Object tuple = checked(PyTuple_New(Py_ssize_t(end - begin)));
   for (size_t i = begin; i < end; ++i) {

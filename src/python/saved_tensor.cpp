@@ -29,6 +29,7 @@ PyObject* unpack(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     const SavedObject& saved = saved_of(self);
     if (saved.index == kNothingSaved) return Py_NewRef(Py_None);
+    autograd::Use use(*saved.node);
     OpNode* node = op_node(saved);
     return wrap(node ? node->unpack_at(saved.index, true)
                      : function_node(saved).saved_tensor(saved.index));
@@ -49,6 +50,7 @@ PyObject* register_hooks(PyObject* self, PyObject* args) {
     check(saved.index != kNothingSaved,
           "Calling register_hooks on a saved tensor with value None is forbidden");
     std::shared_ptr<autograd::SavedTensorHooks> hooks = saved_tensor_hooks(pack, unpack);
+    autograd::Use use(*saved.node);
     if (OpNode* node = op_node(saved))
       node->register_hooks(saved.index, std::move(hooks));
     else

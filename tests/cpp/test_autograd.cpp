@@ -329,6 +329,27 @@ TEST(AutogradThreads, ASharedPartOfTheGraphIsRetained) {
   });
 }
 
+TEST(AutogradThreads, OnePassFreesWhatOthersRead) {
+  for (int i = 0; i < 100; ++i) {
+    Tensor x = leaf({0.5, 1});
+    Tensor y = Exp::apply(x, 1.0);
+    for (int k = 0; k < 20; ++k) y = (y * y).sin();
+    y.narrow(0, 0, 1).mul_(y.exp().narrow(0, 0, 1));  // and a base that was changed
+    Tensor loss = y.sum();
+    std::atomic<int> last{0};
+    in_threads([&](int t) {
+      try {
+        autograd::grad({loss}, {x}, {}, /*retain_graph=*/t % 2 == 1);
+        last += t % 2 == 0;
+      } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("a second time"), std::string::npos);
+      }
+    });
+    EXPECT_EQ(last, 1);
+    EXPECT_THROW(loss.backward(), Error);
+  }
+}
+
 TEST(AutogradThreads, SecondDerivativesThroughSharedLeaves) {
   Tensor shared = leaf({1, 2});
   in_threads([&](int) {
