@@ -88,6 +88,24 @@ void float_power(Call& call) {
   rushlight::call(power, arguments, call.results, destination);
 }
 
+/// input * 2^other for whole exponents, of which 2^other alone may be out of range: in three steps
+/// of which none is, in double.
+Tensor scaled_by_power(const Tensor& input, const Tensor& other) {
+  check(other.dtype() != DType::Bool, ErrorKind::NotImplemented,
+        "\"ldexp_cpu_exp\" not implemented for 'Bool'");
+  Tensor result = input.to(DType::Float64), rest = other.to(DType::Float64).clamp(-2200, 2200);
+  for (int64_t steps = 3; steps > 0; --steps) {
+    Tensor part = rest.div(steps, "trunc");
+    result = result * rushlight::pow(2.0, part);
+    rest = rest - part;
+  }
+  return result.to(input.dtype());
+}
+
+bool has_whole_exponents(DType input, DType other) {
+  return is_floating(input) && !is_floating(other);
+}
+
 }  // namespace
 
 constinit const Op op::pow_Tensor_Scalar = {
@@ -226,16 +244,19 @@ constinit const Op op::reciprocal = {
 constinit const Op op::ldexp = {
     .schema = "ldexp(Tensor input, Tensor other) -> Tensor",
     .doc = "`input * 2 ** other`, elementwise; of integers in floating point.",
-    .examples = "ldexp(randn(3, 4), randint(-3, 3, (4,)))",
+    .examples =
+        "ldexp(randn(3, 4), randint(-3, 3, (4,)))\n"
+        "ldexp(randn(3, 4), randn(4))\n"
+        "ldexp(tensor([1e-30, 1e30, 0.0]), tensor([200, -200, 500]))",
     .variants = "in-place",
     .forward = run([](const Tensor& input, const Tensor& other) {
-      Tensor result = input * rushlight::pow(2.0, other);
-      return is_half(input.dtype()) ? result.to(input.dtype()) : result;
+      if (has_whole_exponents(input.dtype(), other.dtype())) return scaled_by_power(input, other);
+      return input * rushlight::pow(2.0, other);
     }),
     .save = "other, result for other",
     .backward =
         [](Backward& b) {
-          b.wrt("input", [&] { return b.grad() * rushlight::pow(2.0, b.saved("other")); });
+          b.wrt("input", [&] { return b.grad().ldexp(b.saved("other")); });
           b.wrt("other", [&] { return b.grad() * b.saved("result") * std::log(2.0); });
         },
 };
