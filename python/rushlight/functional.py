@@ -26,10 +26,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
     """The indices of the elements that differ from zero: a row for each, or with `as_tuple` a tensor for each dim."""
+    if as_tuple and out is not None:
+        raise RuntimeError("nonzero does not support the out kwarg when as_tuple is True")
     if as_tuple:
         return _C._torch_functions["_nonzero_numpy"](input)
-    result = _nonzero(input)
-    return result if out is None else out.resize_(result.shape).copy_(result)
+    return _nonzero(input) if out is None else _nonzero(input, out=out)
 
 
 _nonzero = _C._torch_functions["nonzero"]
@@ -227,6 +228,8 @@ def asarray(
     elif not hasattr(obj, "__array_interface__") and isinstance(obj, (bytes, bytearray, memoryview)):
         tensor = _C.frombuffer(obj, dtype=dtype or _C.get_default_dtype())
     else:
+        if copy is False and hasattr(obj, "__array_interface__"):
+            raise RuntimeError("can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. ")
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
         return _C.tensor(obj, dtype=dtype, device=device, requires_grad=bool(requires_grad))

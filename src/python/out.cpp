@@ -17,7 +17,7 @@ namespace {
 void check_overlaps(const Op& op, const Value* arguments, const Tensor& target) {
   const OpInfo& info = *op.info;
   auto has = [&](Name parameter) { return info.schema.find(parameter) >= 0; };
-  bool by_element = info.in_place || has("condition");
+  bool by_element = info.in_place || has("condition") || has("exponent") || has("lambd");
   bool picks = !by_element && (has("index") || has("indices") || has("mask"));
   for (uint16_t index : info.tensor_parameters) {
     const Value& value = arguments[index];
@@ -61,11 +61,48 @@ void fit_shape(const Tensor& target, const Tensor& result) {
   impl->update_layout();
 }
 
+/// Whether PyTorch writes the result to a tensor of its dtype only; else it converts.
+bool is_exact(std::string_view name) {
+  constexpr std::string_view kNames[] = {
+      "addmm",          "argmax",     "argmin",       "chain_matmul",  "cross",
+      "cummax",         "cummin",     "diag",         "dot",           "gather",
+      "heaviside",      "histc",      "index_select", "inner",         "isin",
+      "isneginf",       "isposinf",   "logcumsumexp", "matmul",        "mm",
+      "msort",          "nan_to_num", "nanquantile",  "nonzero",       "quantile",
+      "searchsorted",   "bucketize",  "signbit",      "slice_scatter", "take",
+      "take_along_dim", "tensordot",  "tril",         "triu",          "vdot"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+/// The same of what works element by element, of which PyTorch speaks in other words.
+bool is_exact_elementwise(std::string_view name) {
+  constexpr std::string_view kNames[] = {"abs",      "absolute", "bitwise_not", "ceil", "fix",
+                                         "floor",    "frac",     "hardshrink",  "lerp", "neg",
+                                         "negative", "round",    "sgn",         "sign", "trunc"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+void check_dtype(const Op& op, const Tensor& result, const Tensor& target, bool one_of_several) {
+  DType from = result.dtype(), to = target.dtype();
+  std::string_view name = op.info->schema.name;
+  if (name == "bernoulli") return;  // which draws into any dtype
+  if (from != to) {
+    check(name != "nonzero",
+          "nonzero: Expected out tensor to have scalar type Long but got scalar type",
+          info(to).spoken);
+    check(name != "cummax" && name != "cummin" && name != "logcumsumexp", "expected scalar_type ",
+          info(from).spoken, " but found ", info(to).spoken);
+    check(!is_exact_elementwise(name), "Found dtype ", info(to).spoken, " but expected ",
+          info(from).spoken);
+    check(!one_of_several && !op.info->copies_view && !is_exact(name),
+          "Expected out tensor to have dtype ", type_name(from), ", but got ", type_name(to),
+          " instead");
+  }
+  check_can_cast(from, to);
+}
+
 void store_one(const Op& op, const Tensor& result, const Tensor& target, bool one_of_several) {
-  bool exact = one_of_several || op.info->copies_view;
-  check(!exact || result.dtype() == target.dtype(), "Expected out tensor to have dtype ",
-        info(result.dtype()).spoken, ", but got ", info(target.dtype()).spoken, " instead");
-  check_can_cast(result.dtype(), target.dtype());
+  check_dtype(op, result, target, one_of_several);
   bool counts = op.info->tensor_parameters.empty() && result.dim() == 1;
   if (counts && target.numel() == result.numel()) {
     // What counts up, as arange does, fills a tensor of any shape.
