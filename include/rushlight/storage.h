@@ -46,17 +46,20 @@ class Storage final : public RefCounted {  // one cache line
   size_t bytes() const noexcept { return bytes_; }
   bool owns_bytes() const noexcept { return release_ == nullptr; }
   Version& version() noexcept { return version_; }
-  /// Enlarges or shrinks, keeping the common part. Throws if the bytes are borrowed.
+  /// Enlarges or shrinks, keeping the common part. Throws if the bytes are borrowed, or lent.
   void resize(size_t bytes);
+  /// Somebody else keeps the address of the bytes: from now on they stay where they are.
+  void lend() noexcept { lent_ = true; }
 
  private:
   Storage(size_t block, void* data, size_t bytes)
-      : block_(uint32_t(block)), data_(data), bytes_(bytes) {}
+      : block_(uint32_t(block)), lent_(false), data_(data), bytes_(bytes) {}
   ~Storage() = default;
   /// Size of the data's own block; 0 if it has none.
   size_t separate() const noexcept;
 
-  uint32_t block_;  // size of this header's block, data included if it is inline
+  uint32_t block_ : 31;  // size of this header's block, data included if it is inline
+  uint32_t lent_ : 1;
   void* data_;
   size_t bytes_;
   void* context_ = nullptr;

@@ -54,8 +54,8 @@ void Storage::destroy(Storage* storage) noexcept {
 }
 
 void Storage::resize(size_t bytes) {
-  check(owns_bytes(), "Trying to resize storage that is not resizable");
   if (bytes == bytes_) return;
+  check(owns_bytes() && !lent_, "Trying to resize storage that is not resizable");
   void* grown = rushlight::allocate(std::max<size_t>(bytes, 1));
   std::memcpy(grown, data_, std::min(bytes, bytes_));
   if (size_t before = separate()) deallocate(data_, before);

@@ -72,6 +72,7 @@ PyObject* to_numpy(const Tensor& tensor, bool force) {
     object->layout[i] = tensor.shape()[i];
     object->layout[ndim + i] = tensor.strides()[i] * size_of(tensor.dtype());
   }
+  tensor.impl()->storage->lend();
   return PyObject_CallMethod(numpy.get(), "asarray", "O", keep.get());
 }
 
