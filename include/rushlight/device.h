@@ -1,6 +1,7 @@
 #pragma once
 // Where a tensor's elements live.
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ struct Device {
 };
 
 inline constexpr Device kCpu{};
+
+/// Set when the first tensor without data is made: until then nobody has to look for one.
+inline std::atomic<bool> meta_in_use{false};
 
 std::string to_string(const Device& device);
 

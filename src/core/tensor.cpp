@@ -47,12 +47,24 @@ void TensorImpl::update_layout() {
   contiguous = is_contiguous(shape, strides);
 }
 
+/// Where there are no elements the strides may still be too large.
+static void check_strides(std::span<const int64_t> shape) {
+  int64_t step = 1;
+  for (size_t i = shape.size(); i-- > 1;) {
+    check(!__builtin_mul_overflow(step, std::max<int64_t>(shape[i], 1), &step),
+          "Stride calculation overflowed with sizes=", to_string(shape));
+  }
+}
+
 Tensor make_tensor(std::span<const int64_t> shape, DType dtype, Device device) {
   int64_t elements = count_elements(shape);
   int64_t bytes;
   bool overflow = __builtin_mul_overflow(elements, size_of(dtype), &bytes);
   check(!overflow, "Storage size calculation overflowed with sizes=", to_string(shape));
+  if (elements == 0) [[unlikely]]
+    check_strides(shape);
   // Without data there are no bytes either: no address that could be read or written.
+  if (device.type == DeviceType::Meta) meta_in_use.store(true, std::memory_order_relaxed);
   Ref<Storage> storage = device.type == DeviceType::Meta
                              ? Storage::borrow(nullptr, 0, nullptr, [](void*) noexcept {})
                              : Storage::allocate(size_t(bytes));

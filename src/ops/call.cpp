@@ -52,17 +52,41 @@ void bump_version(const Tensor& tensor, const OpInfo& info) {
   tensor.impl()->version().wrote(name.c_str(), autograd::current_call_site());
 }
 
-constexpr const char* kClone = "Please clone() the tensor before performing the operation.";
+/// Throws if the target of an operation in place has elements that share their memory; of some
+/// operations it warns only, as PyTorch does.
+void check_internal_overlap(const OpInfo& info, const Tensor& target) {
+  if (!info.may_expand) return check_distinct_elements(target);
+  if (!is_expanded(target)) return;
+  bool puts = info.schema.name == "index_put";
+  warn("Use of " + info.in_place_name +
+       " on expanded tensors is deprecated. Please clone() the tensor before performing this "
+       "operation. This also applies to advanced indexing e.g. " +
+       (puts ? "tensor[indices] = tensor" : "tensor[mask] = scalar"));
+}
 
-/// Throws if the target of an operation in place has elements that share their memory.
-void check_internal_overlap(const TensorImpl& target) {
-  for (size_t i = 0; i < target.shape.size(); ++i) {
-    check(
-        target.strides[i] != 0 || target.shape[i] <= 1,
-        "unsupported operation: more than one element of the written-to tensor refers to a single "
-        "memory location. ",
-        kClone);
+/// Throws where a kernel would look for the elements of a tensor that has none: beside a tensor on
+/// the CPU that is more than a number, an index or a mask.
+[[gnu::cold, gnu::noinline]] void check_devices(const Call& call) {
+  const OpInfo& info = *call.op.info;
+  if (info.any_device) return;
+  bool absent = false, present = false;
+  auto look = [&](const Tensor& tensor, bool counts) {
+    if (!tensor.defined()) return;
+    if (tensor.impl()->device == DeviceType::Meta)
+      absent = true;
+    else
+      present |= counts;
+  };
+  if (const Tensor* target = written(call)) look(*target, true);
+  for (uint16_t index : info.tensor_parameters) {
+    const Value& argument = call.arguments[index];
+    bool has_edge = info.with_edge >> index & 1;
+    if (argument.is_tensor()) look(argument.tensor(), has_edge && argument.tensor().dim() > 0);
+    if (argument.kind() != Value::Kind::Tensors) continue;
+    for (const Tensor& tensor : argument.tensors()) look(tensor, has_edge);
   }
+  check(!absent || !present, "Tensor on device meta is not on the expected device cpu! (",
+        info.spoken_name, "() was given tensors with and without data)");
 }
 
 /// Whether the elements fill a range of memory, each once, in whatever order of the dims.
@@ -76,7 +100,7 @@ bool is_dense(const TensorImpl& tensor) {
 
 void check_overlaps(const Call& call, const Tensor& written) {
   if (call.op.info->reshapes) return;
-  if (call.destination) check_internal_overlap(*written.impl());
+  if (call.destination) check_internal_overlap(*call.op.info, written);
   for (uint16_t index : call.op.info->tensor_parameters) {
     const Value& argument = call.arguments[index];
     if (argument.is_tensor()) check_overlap(written, argument.tensor(), true);
@@ -94,6 +118,8 @@ void check_overlaps(const Call& call, const Tensor& written) {
 }
 
 void run_forward(Call& call) {
+  if (meta_in_use.load(std::memory_order_relaxed)) [[unlikely]]
+    check_devices(call);
   if (const Tensor* target = written(call)) [[unlikely]]
     check_overlaps(call, *target);
   call.op.forward(call);
@@ -220,8 +246,7 @@ void check_overlap(const Tensor& written, const Tensor& read, bool same_place_is
   check(
       identical || apart,
       "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
-      "a single memory location. ",
-      kClone);
+      "a single memory location. Please clone() the tensor before performing the operation.");
 }
 
 void call(const Op& op, const Value* arguments, Results& results, const Tensor* destination) {

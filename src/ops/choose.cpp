@@ -38,6 +38,20 @@ void check_fill_mask(const Tensor& mask) {
         info(mask.dtype()).cpp);
 }
 
+/// Fills what an expanded tensor repeats where the mask has any of the repetitions.
+void fill_repeated(const Tensor& target, const Tensor& mask, const Value& value) {
+  Dims shape = broadcast_shapes(target.shape(), mask.shape());
+  Tensor any = mask.expand(target.shape());
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (target.strides()[d] != 0) continue;
+    shape[d] = std::min<int64_t>(shape[d], 1);
+    any = any.any(int64_t(d), true);
+  }
+  Tensor once = view_of(target, shape, target.strides(), target.storage_offset());
+  const Value operands[] = {any, value, once};
+  Pointwise{Kernel::Where, target.dtype(), target.dtype(), &once}.run(operands);
+}
+
 /// Forward of both forms of masked_fill; the result keeps the dtype of the input.
 void fill_masked(Call& call) {
   const Tensor &input = call.arguments[0].tensor(), &mask = call.arguments[1].tensor();
@@ -46,6 +60,11 @@ void fill_masked(Call& call) {
   check(!value.is_tensor() || value.tensor().dim() == 0,
         "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
         value.is_tensor() ? value.tensor().dim() : 0, " dimension(s).");
+  if (call.destination && is_expanded(input)) {
+    fill_repeated(input, mask, value);
+    call.results.tensors.push_back(input);
+    return;
+  }
   const Value operands[] = {mask, value, input};
   Pointwise fill{Kernel::Where, input.dtype(), input.dtype(), call.destination};
   call.results.tensors.push_back(fill.run(operands));
@@ -220,7 +239,7 @@ constinit const Op op::masked_fill_Tensor = {
     .schema = "masked_fill.Tensor(Tensor input, Tensor mask, Tensor value) -> Tensor",
     .doc = "The tensor with the number that `value` holds where `mask` is true.",
     .examples = "masked_fill(randn(3, 4), randn(4) > 0, tensor(0.5))",
-    .variants = "in-place",
+    .variants = "in-place, may-expand",
     .forward = fill_masked,
     .save = "mask",
     .constants = "mask",
@@ -236,7 +255,7 @@ constinit const Op op::masked_fill_Scalar = {
     .schema = "masked_fill.Scalar(Tensor input, Tensor mask, Scalar value) -> Tensor",
     .doc = "The tensor with `value` where `mask` is true.",
     .examples = "masked_fill(randn(3, 4), randn(3, 4) > 0, 0.5)",
-    .variants = "in-place",
+    .variants = "in-place, may-expand",
     .forward = fill_masked,
     .save = "mask",
     .constants = "mask",

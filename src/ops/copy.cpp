@@ -383,7 +383,7 @@ constinit const Op op::copy_ = {
     .schema = "copy_(Tensor(a!) input, Tensor src, bool non_blocking=False) -> Tensor(a!)",
     .doc = "Replaces the elements by those of `src`, broadcast and converted.",
     .examples = "zeros(3, 4).copy_(randn(4))",
-    .variants = "method-only",
+    .variants = "method-only, any-device",
     .forward = run([](const Tensor& input, const Tensor& source, bool) {
       copy_into(input, source);
       return input;

@@ -73,7 +73,7 @@ constinit const Op op::index_put = {
     .examples =
         "index_put(randn(3, 4), [tensor([0, 2])], tensor(1.))\n"
         "index_put(randn(3, 4), [tensor([0, 0]), tensor([1, 1])], randn(2), accumulate=True)",
-    .variants = "in-place",
+    .variants = "in-place, may-expand",
     .forward = write(put_elements),
     .save = "indices",
     .constants = "indices",

@@ -31,9 +31,13 @@ constexpr auto select_indices = [](const Tensor& input, int64_t dim,
   std::span<const int64_t> values(longs.data<int64_t>(), size_t(longs.numel()));
   check(size > 0 || values.empty() || input.dim() < 2,
         "index_select(): self indexing axis dim should be positive");
-  int64_t bad = find_out_of_range(values, size, false);
-  check(bad < 0, ErrorKind::Index, "index out of range in self (index ",
-        bad < 0 ? 0 : values[size_t(bad)], ", size ", size, " of dim ", dim, ")");
+  if (int64_t bad = find_out_of_range(values, size, false); bad >= 0) {
+    int64_t wrong = values[size_t(bad)];
+    // PyTorch has a loop of its own, with other words, for the second dim.
+    check(dim != 1, "INDICES element is out of DATA bounds, id=", wrong, " axis_dim=", size);
+    fail(ErrorKind::Index, "index out of range in self (index ", wrong, ", size ", size, " of dim ",
+         dim, ")");
+  }
   Dims shape(input.shape());
   if (input.dim() > 0) shape[size_t(dim)] = index.numel();
   Tensor result = make_tensor(shape, input.dtype(), input.device());
@@ -70,6 +74,7 @@ constexpr auto add_at_indices = [](const Tensor& target, int64_t dim, const Tens
   check_range(longs, size_along(target, dim), dim, false,
               target.dim() > 1 ? ErrorKind::Runtime : ErrorKind::Index);
   check_no_overlap(target, source);
+  if (!has_values(target)) return;
   Tensor scaled = alpha == 1 ? source : (source * alpha).to(target.dtype());
   DimIndex places(longs, dim);
   run_add_places(target.dtype(), places.counts(target), places.picked(target), places.all(scaled));
@@ -264,7 +269,7 @@ constinit const Op op::index_fill_int_Tensor = {
     .schema = "index_fill.int_Tensor(Tensor input, int dim, Tensor index, Tensor value) -> Tensor",
     .doc = "Fills the indices of a dim with the number that `value` holds.",
     .examples = "index_fill(randn(3, 4), 1, tensor([0, 2]), tensor(1.5))",
-    .variants = "in-place",
+    .variants = "in-place, may-expand",
     .forward = write(fill_with_tensor),
     .save = "index",
     .constants = "index",
@@ -283,7 +288,7 @@ constinit const Op op::index_fill_int_Scalar = {
     .schema = "index_fill.int_Scalar(Tensor input, int dim, Tensor index, Scalar value) -> Tensor",
     .doc = "Fills the indices of a dim with `value`.",
     .examples = "index_fill(randn(3, 4), 1, tensor([0, 2]), 1.5)",
-    .variants = "in-place",
+    .variants = "in-place, may-expand",
     .forward = write([](const Tensor& target, int64_t dim, const Tensor& index,
                         const Scalar& value) { fill_indices(target, dim, index, value); }),
     .save = "index",

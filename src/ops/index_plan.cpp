@@ -82,8 +82,19 @@ void check_no_overlap(const Tensor& written, const Tensor& read) {
 
 Tensor written_tensor(Call& call, MemoryFormat format) {
   if (!call.destination) return call.arguments[0].tensor().clone(format);
-  check_distinct_elements(*call.destination);
-  return *call.destination;
+  const Tensor& target = *call.destination;
+  if (!call.op.info->may_expand) check_distinct_elements(target);
+  // Of the index or the mask; the elements to write are for the operation to check.
+  for (uint16_t index : call.op.info->tensor_parameters) {
+    if (call.op.info->with_edge >> index & 1) continue;
+    const Value& argument = call.arguments[index];
+    if (argument.is_tensor()) check_no_overlap(target, argument.tensor());
+    if (argument.kind() != Value::Kind::Tensors) continue;
+    for (const Tensor& tensor : argument.tensors()) {
+      if (tensor.defined()) check_no_overlap(target, tensor);
+    }
+  }
+  return target;
 }
 
 PlaceCounts DimIndex::counts(const Tensor& tensor) const {
@@ -145,6 +156,10 @@ IndexPlan::IndexPlan(const Tensor& input, Tensors indices)
     if (!in_run && ++runs == 1) first_picked = rest.shape.size();
     in_run = true;
     if (is_mask(index)) {
+      if (index.dtype() == DType::UInt8)
+        warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
+            "instead.");
       add_mask(index, dim);
       dim += size_t(index.dim());
     } else {

@@ -90,10 +90,6 @@ class Stepwise {
   void tensor(const Tensor& index) {
     if (is_integer_scalar(index)) return select(index.item<int64_t>());
     if (index.dim() == 0 && is_mask(index)) return boolean(index.item<bool>());
-    if (index.dtype() == DType::UInt8)
-      warn(
-          "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
-          "instead.");
     collect(index, is_mask(index) ? index.dim() : 1);
   }
 

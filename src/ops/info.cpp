@@ -101,6 +101,10 @@ void parse_variants(const Op& op, OpInfo& info) {
       info.varargs = true;
     else if (variant == "reshapes")
       info.reshapes = true;
+    else if (variant == "any-device")
+      info.any_device = true;
+    else if (variant == "may-expand")
+      info.may_expand = true;
     else if (variant == "boolean")
       info.differentiable_in_place = std::exchange(info.differentiable, false);
     else if (variant == "also-nn")

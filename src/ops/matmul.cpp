@@ -5,6 +5,8 @@
 
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
+
 namespace rushlight {
 
 void check_multiply(const Tensor& a, const Tensor& b, bool transpose_b) {
@@ -48,9 +50,14 @@ void batched_product(const Tensor& a, bool transpose_a, const Tensor& b, bool tr
 
 namespace {
 
+/// Where a product of matrices is: it has no elements if a factor has none.
+Device device_of_product(const Tensor& a, const Tensor& b) {
+  return has_values(a) ? b.device() : a.device();
+}
+
 Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b) {
-  Tensor result =
-      make_tensor({{a.shape()[transpose_a], b.shape()[!transpose_b]}}, a.dtype(), a.device());
+  Tensor result = make_tensor({{a.shape()[transpose_a], b.shape()[!transpose_b]}}, a.dtype(),
+                              device_of_product(a, b));
   if (result.impl()->device == DeviceType::Meta) return result;
   cpu::gemm(a.dtype(), matrix_of(a, transpose_a), matrix_of(b, transpose_b),
             mutable_matrix_of(result));
@@ -81,7 +88,7 @@ Tensor batched(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
   check(a.dtype() == b.dtype(), "expected scalar type ", info(a.dtype()).spoken, " but found ",
         info(b.dtype()).spoken);
   refuse_bool("bmm", a.dtype());
-  Tensor result = make_tensor(shape, a.dtype(), a.device());
+  Tensor result = make_tensor(shape, a.dtype(), device_of_product(a, b));
   batched_product(a, transpose_a, b, transpose_b, result);
   return result;
 }
@@ -177,7 +184,7 @@ constinit const Op op::_product = {
     .schema = "_product(Tensor a, Tensor b, bool transpose_a, bool transpose_b) -> Tensor",
     .doc = "a @ b of two matrices of fitting shapes, either read transposed.",
     .examples = "",
-    .variants = "private",
+    .variants = "private, any-device",
     .forward = run([](const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
       return product(a, transpose_a, b, transpose_b);
     }),
@@ -191,7 +198,7 @@ constinit const Op op::_batched_product = {
     .schema = "_batched_product(Tensor a, Tensor b, bool transpose_a, bool transpose_b) -> Tensor",
     .doc = "a @ b of two batches of matrices whose leading dims broadcast.",
     .examples = "",
-    .variants = "private",
+    .variants = "private, any-device",
     .forward = run([](const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
       return batched(a, transpose_a, b, transpose_b);
     }),
@@ -204,6 +211,7 @@ constinit const Op op::mm = {
     .schema = "mm(Tensor input, Tensor mat2) -> Tensor",
     .doc = "The product of two matrices, (n, k) and (k, m).",
     .examples = "mm(randn(3, 4), randn(4, 2))\nmm(randn(4, 3).t(), randn(2, 4).t())",
+    .variants = "any-device",
     .forward = run<multiply_all>(),
     .save = "input for mat2, mat2 for input",
     .backward =
@@ -219,6 +227,7 @@ constinit const Op op::bmm = {
     .schema = "bmm(Tensor input, Tensor mat2) -> Tensor",
     .doc = "The products of two batches of matrices, (b, n, k) and (b, k, m).",
     .examples = "bmm(randn(2, 3, 4), randn(2, 4, 5))",
+    .variants = "any-device",
     .forward = run([](const Tensor& a, const Tensor& b) {
       check(a.dim() == 3, "batch1 must be a 3D tensor; got the shape ", to_string(a.shape()));
       check(b.dim() == 3, "batch2 must be a 3D tensor; got the shape ", to_string(b.shape()));

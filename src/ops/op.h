@@ -65,6 +65,8 @@ struct OpInfo {
   bool varargs = false;      ///< Python may pass the list of tensors as arguments of their own
   bool copies_view = false;  ///< a copy of what a view shows
   bool reshapes = false;     ///< changes the shape of the tensor that it is given, not its bytes
+  bool any_device = false;   ///< looks itself after arguments of which some have no data
+  bool may_expand = false;   ///< warns only where what it writes to shares memory with itself
 };
 
 struct Op {
@@ -77,7 +79,8 @@ struct Op {
   /// "varargs" where Python writes `einsum(equation, a, b)` for `einsum(equation, [a, b])`.
   /// "copy" derives `name_copy` (whose own variant is "copies") from a view. "torch-only" is a
   /// function of Python's torch whose name in C++ is taken by its twin of nn.functional. "boolean":
-  /// the result is no float, and `.backward` is for the form in place.
+  /// the result is no float, and `.backward` is for the form in place. "any-device" and
+  /// "may-expand": see OpInfo.
   const char* variants = "";
   /// Computes the results from plain data; exactly one of `forward` and `compose` is given.
   Forward forward = nullptr;

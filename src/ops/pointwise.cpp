@@ -101,19 +101,24 @@ void check_can_cast(DType from, DType to) {
         info(to).spoken);
 }
 
-void check_distinct_elements(const Tensor& destination) {
-  if (destination.is_contiguous()) return;
-  for (size_t i = 0; i < destination.shape().size(); ++i) {
-    check(destination.shape()[i] < 2 || destination.strides()[i] != 0,
-          "unsupported operation: more than one element of the written-to tensor refers to a "
-          "single memory location. Please clone() the tensor before performing the operation.");
+bool is_expanded(const Tensor& tensor) {
+  if (tensor.is_contiguous()) return false;
+  for (size_t i = 0; i < tensor.shape().size(); ++i) {
+    if (tensor.shape()[i] > 1 && tensor.strides()[i] == 0) return true;
   }
+  return false;
+}
+
+void check_distinct_elements(const Tensor& destination) {
+  check(!is_expanded(destination),
+        "unsupported operation: more than one element of the written-to tensor refers to a single "
+        "memory location. Please clone() the tensor before performing the operation.");
 }
 
 bool may_overlap(const Tensor& a, const Tensor& b) {
-  if (a.impl()->storage->data() != b.impl()->storage->data() || a.numel() == 0 || b.numel() == 0) {
+  const void* bytes = a.impl()->storage->data();
+  if (!bytes || bytes != b.impl()->storage->data() || a.numel() == 0 || b.numel() == 0)
     return false;
-  }
   if (a.dtype() == b.dtype() && a.storage_offset() == b.storage_offset() &&
       same(a.shape(), b.shape()) && same(a.strides(), b.strides())) {
     return false;

@@ -38,6 +38,9 @@ void check_can_cast(DType from, DType to);
 /// Throws if elements of `destination` share memory, as those of an expanded tensor do.
 void check_distinct_elements(const Tensor& destination);
 
+/// Whether a dim repeats the same memory.
+bool is_expanded(const Tensor& tensor);
+
 /// True if the bytes of the two may overlap without being the very same elements.
 bool may_overlap(const Tensor& a, const Tensor& b);
 

@@ -3,6 +3,7 @@
 #include <rushlight/function.h>
 #include <rushlight/operators.h>
 
+#include "ops/copy.h"
 #include "ops/index.h"
 
 namespace rushlight {
@@ -68,6 +69,7 @@ constexpr auto gather_elements = [](const Tensor& input, int64_t dim, const Tens
   }
   Tensor longs = as_long(index);
   check_range(longs, source[size_t(dim)], dim, false, ErrorKind::Runtime);
+  if (!has_values(input)) return result;
   Dims out, in, from;
   run_gather(shape, raised(result, out), raised(longs, in), pinned(input, dim, from),
              stride_along(input, dim));
@@ -98,6 +100,7 @@ void scatter_elements(const char* name, ScatterMode mode, const Tensor& target, 
   Tensor longs = as_long(index);
   check_range(longs, at_least_1d(target.shape())[size_t(dim)], dim, false, ErrorKind::Runtime);
   if (source) check_no_overlap(target, *source);
+  if (!has_values(target)) return;
   Dims to, at, from(shape.size(), 0);
   Tensor number = source ? Tensor() : wrapped_number(value, target.dtype());
   Operand values =
@@ -288,7 +291,7 @@ constinit const Op op::take_along_dim = {
             "torch.take_along_dim(): input and indices should have the same number of "
             "dimensions, but got ",
             input.dim(), " dimensions for input, and ", indices.dim(), " dimensions for indices");
-      check(is_long_or_int(indices),
+      check(indices.dtype() == DType::Int64 || (!dim && indices.dtype() == DType::Int32),
             "torch.take_along_dim(): dtype of indices should be Long but got ",
             info(indices.dtype()).spoken);
       auto from_start = [&](int64_t size) {

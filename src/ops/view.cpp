@@ -120,6 +120,25 @@ constexpr auto as_strided_backward = [](const Tensor& grad, Ints input_size, Int
   return result;
 };
 
+/// The other way round: the bytes that the input and the view reach, from the lower of their
+/// offsets on, each with the sum of the gradients of the input's elements there, shared out to
+/// these elements.
+Tensor shared_by_places(Backward& b) {
+  Ints size = b.ints("input_size"), stride = b.ints("input_stride");
+  int64_t start = b.integer("offset") - b.integer("input_offset");  // of the view
+  int64_t own = std::max<int64_t>(0, -start);                       // of the input
+  int64_t length =
+      std::max(own + last_place(size, stride),
+               std::max<int64_t>(0, start) + last_place(b.ints("size"), b.ints("stride"))) +
+      1;
+  auto places = [&](const Tensor& tensor) {
+    return _as_strided_backward(tensor, Ints{length}, Ints{1}, 0, size, stride, own);
+  };
+  Tensor sum = places(b.grad());
+  if (!may_overlap_itself(size, stride)) return sum;
+  return sum / places(rushlight::ones(size, b.grad().dtype())).clamp_min(1);
+}
+
 void strided_backward(Backward& b) {
   b.wrt("input", [&] {
     Ints size = b.ints("size"), stride = b.ints("stride"), shape = b.shape("input");
@@ -206,11 +225,9 @@ constinit const Op op::_as_strided_backward = {
     .backward =
         [](Backward& b) {
           b.wrt("grad", [&] {
-            Tensor base = rushlight::empty_strided(b.ints("input_size"), b.ints("input_stride"),
-                                                   b.grad().dtype());
-            base.copy_(b.grad());
-            return base.as_strided(b.ints("size"), b.ints("stride"),
-                                   b.integer("offset") - b.integer("input_offset"));
+            return shared_by_places(b).as_strided(
+                b.ints("size"), b.ints("stride"),
+                std::max<int64_t>(0, b.integer("offset") - b.integer("input_offset")));
           });
         },
 };
