@@ -86,7 +86,7 @@ def __copy__(self):
 
 
 def __format__(self, specification):
-    if self.dim() == 0 and type(self) is Tensor:
+    if self.dim() == 0 and type(self) is Tensor and not self.is_meta:
         return self.item().__format__(specification)
     return object.__format__(self, specification)
 
@@ -191,8 +191,12 @@ def __rdiv__(self, other):
 
 def new(self, *args, **kwargs):
     """A tensor of this one's dtype from sizes or data."""
+    from rushlight.storage import TypedStorage, UntypedStorage
+
     if "size" in kwargs:
         args = (_C.Size(kwargs.pop("size")),)
+    if len(args) == 1 and isinstance(args[0], (TypedStorage, UntypedStorage)):
+        return _C._torch_functions["empty"](0, dtype=self.dtype).set_(args[0])
     return Tensor(*args, **kwargs).to(self.dtype)
 
 

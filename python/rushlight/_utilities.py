@@ -46,12 +46,56 @@ __all__ = [
     "get_float32_matmul_precision",
     "compile",
     "set_warn_always",
+    "_assert",
+    "_check",
+    "_check_index",
+    "_check_value",
+    "_check_type",
+    "_check_not_implemented",
 ]
 
 
 def _operation(table: str, name: str):
     """An operation's function, found again by pickle."""
     return getattr(_C, table)[name]
+
+
+def _assert(condition, message) -> None:
+    """Raises AssertionError unless `condition` holds, which may be a tensor."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def _check_with(kind, cond, message) -> None:
+    if not isinstance(cond, bool):
+        raise TypeError(f"cond must be a bool, but got {type(cond)}")
+    if not cond:
+        raise kind(str(message()) if message else "Expected cond to be True, but got False.")
+
+
+def _check(cond, message=None) -> None:
+    """Raises RuntimeError with what `message()` says unless `cond` is True."""
+    _check_with(RuntimeError, cond, message)
+
+
+def _check_index(cond, message=None) -> None:
+    """_check() of an index: IndexError."""
+    _check_with(IndexError, cond, message)
+
+
+def _check_value(cond, message=None) -> None:
+    """_check() of a value: ValueError."""
+    _check_with(ValueError, cond, message)
+
+
+def _check_type(cond, message=None) -> None:
+    """_check() of a type: TypeError."""
+    _check_with(TypeError, cond, message)
+
+
+def _check_not_implemented(cond, message=None) -> None:
+    """_check() of what is not implemented: NotImplementedError."""
+    _check_with(NotImplementedError, cond, message)
 
 
 def is_tensor(obj) -> bool:
@@ -357,6 +401,8 @@ def detach_(input) -> Tensor:
 
 def set_num_interop_threads(threads) -> None:
     """Nothing to do: operations do not run beside each other."""
+    if threads < 1:
+        raise RuntimeError("set_num_interop_threads expects a positive integer")
 
 
 def get_num_interop_threads() -> int:

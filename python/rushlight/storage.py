@@ -228,6 +228,11 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
             storage_offset, size, stride = source.storage_offset(), source.shape, source.stride()
         holder = source
     else:
+        if isinstance(source, TypedStorage) and source.dtype is not self.dtype:
+            raise RuntimeError(
+                f"Expected a Storage of type {str(self.dtype).partition('.')[2]} or an UntypedStorage, but got one of type "
+                f"{str(source.dtype).partition('.')[2]} for argument 1 'storage'"
+            )
         holder = source.untyped()._bytes
     if size is None:
         size = (holder.numel() // self.element_size(),)

@@ -62,7 +62,7 @@ template <class T>
 void check_holds(DType dtype, int64_t n) {
   if constexpr (std::is_integral_v<T>) {
     if constexpr (sizeof(T) < 8) {
-      check(n <= int64_t(std::numeric_limits<T>::max()), "value cannot be converted to type ",
+      check(n - 1 <= int64_t(std::numeric_limits<T>::max()), "value cannot be converted to type ",
             info(dtype).name, "_t without overflow");
     }
   } else {

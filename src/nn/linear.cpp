@@ -27,7 +27,7 @@ constinit const LayerEntry layer::Identity = {
     .doc = "Gives back its input.",
     .file = "linear",
     .forward = [](Layer&, Tensors x) { return x[0]; },
-    .is_identity = true,
+    .ignores_arguments = true,
 };
 
 constinit const LayerEntry layer::Linear = {

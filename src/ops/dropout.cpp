@@ -69,10 +69,25 @@ Tensor drop_channels(const Tensor& input, double p, bool training, bool inplace,
   check_probability(p);
   bool single = input.dim() == batched - 1;
   if (!single && input.dim() != batched) {
-    warn(std::string(name) + ": Received a " + std::to_string(input.dim()) + "-D input to " + name +
-         ", which is deprecated and will result in an error in a future release.");
+    auto text = [](int64_t number) { return std::to_string(number); };
+    warn(std::string(name) + ": Received a " + text(input.dim()) + "-D input to " + name +
+         ", which is deprecated and will result in an error in a future release. To retain the "
+         "behavior and silence this warning, please use dropout instead. Note that " +
+         name + " exists to provide channel-wise dropout on inputs with " + text(batched - 2) +
+         " spatial dimensions, a channel dimension, and an optional batch dimension (i.e. " +
+         text(batched - 1) + "D or " + text(batched) + "D inputs).");
   }
-  if (batched == 4) return drop(input, p, training, inplace, true);  // as PyTorch's dropout2d
+  if (batched == 4) {  // PyTorch's dropout2d sees a batch of sequences in three dims
+    if (single)
+      warn(
+          "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
+          "behavior is desired - input is interpreted as shape (N, C, L), where C is the channel "
+          "dim. This behavior will change in a future release to interpret the input as one "
+          "without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
+          "dropout "
+          "behavior, please switch to using dropout1d instead.");
+    return drop(input, p, training, inplace, true);
+  }
   if (!single) return drop(input, p, training, inplace, true);
   if (inplace) {
     drop(input.unsqueeze(0), p, training, true, true);

@@ -46,7 +46,8 @@ void check_bags(const Tensor& input, const Tensor& offsets, const Tensor& sample
         info(offsets.dtype()).spoken);
 }
 
-void check_table(const Tensor& input, const Tensor& weight) {
+/// Throws unless the indices are rows of the weight; of `largest`, the mode "max", in other words.
+void check_table(const Tensor& input, const Tensor& weight, bool largest) {
   check(is_floating(weight.dtype()),
         "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, "
         "BFloat16, Float, Double; but got torch.",
@@ -61,9 +62,21 @@ void check_table(const Tensor& input, const Tensor& weight) {
   Tensor wide = input.to(DType::Int64).contiguous();
   for (int64_t i = 0; i < wide.numel(); ++i) {
     int64_t row = wide.data<int64_t>()[i];
-    check(row >= 0 && row < weight.size(0), "Index ", i, " of input takes value ", row,
+    bool valid = row >= 0 && row < weight.size(0);
+    check(valid || !largest,
+          "embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be ", row,
+          " (of ", weight.size(0), ")");
+    check(valid, "Index ", i, " of input takes value ", row,
           " which is not in the valid range [0, ", weight.size(0), ")");
   }
+}
+
+int64_t padding_of_bags(std::optional<int64_t> padding, const Tensor& weight) {
+  int64_t rows = weight.size(0);
+  check(!padding || (*padding < rows && *padding >= -rows),
+        "padding_idx must be within the number of embeddings, ", -rows, " through ", rows - 1,
+        ", but got ", padding.value_or(0));
+  return padding_row(padding, rows);
 }
 
 /// Where each bag begins, and where the last ends.
@@ -77,6 +90,7 @@ std::vector<int64_t> limits_of(const Tensor& input, const Tensor& offsets,
   }
   check(!include_last_offset || offsets.numel() > 0,
         "include_last_offset: number of offset should be at least 1");
+  check_has_values(offsets, "embedding_bag");
   Tensor wide = offsets.to(DType::Int64).contiguous();
   limits.assign(wide.data<int64_t>(), wide.data<int64_t>() + wide.numel());
   if (!limits.empty()) {
@@ -120,6 +134,7 @@ Tensor count_of(const Bags& bags, DType dtype) {
 
 /// The place among `rows` of the largest of each bag, for each column; -1 in empty bags.
 Tensor places_of_largest(const Tensor& rows, const Bags& bags) {
+  check_has_values(rows, "embedding_bag");
   int64_t width = rows.size(1);
   Tensor places = rushlight::full({{bags.count, width}}, -1, DType::Int64);
   Tensor values = rows.detach().to(DType::Float64).contiguous();
@@ -180,7 +195,7 @@ constinit const Op op::embedding_bag = {
                       std::string_view mode, bool sparse, const Tensor& sample_weights,
                       bool include_last_offset, std::optional<int64_t> padding_idx) -> Tensor {
       check_bags(input, offsets, sample_weights, mode);
-      check_table(input, weight);
+      check_table(input, weight, mode == "max");
       check(mode == "sum" || mode == "mean" || mode == "max", ErrorKind::Value,
             "mode has to be one of sum, mean or max");
       check(mode != "max" || !scale_grad_by_freq, ErrorKind::Value,
@@ -188,7 +203,13 @@ constinit const Op op::embedding_bag = {
       check(mode != "max" || !sparse, ErrorKind::Value, "max mode does not support sparse weights");
       check(!sparse, ErrorKind::NotImplemented,
             "embedding_bag: sparse gradients are not supported; leave sparse=False");
-      int64_t padding = padding_row(padding_idx, weight.size(0));
+      int64_t padding = padding_of_bags(padding_idx, weight);
+      check(!sample_weights.defined() || sample_weights.dtype() == weight.dtype(),
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument "
+            "#1 'per_sample_weights'; but got ",
+            info(weight.dtype()).name, " and ",
+            sample_weights.defined() ? info(sample_weights.dtype()).name : "",
+            " (while checking arguments for embedding_bag)");
       if (max_norm) renormalise_rows(weight, input, *max_norm, norm_type);
       Bags bags = bags_of(input, offsets, include_last_offset, padding);
       Tensor rows = rushlight::_embedding(weight, bags.indices, padding, scale_grad_by_freq);
@@ -225,7 +246,7 @@ constinit const Op op::embedding_bag_torch = {
           Tensor output = rushlight::embedding_bag(
               indices, weight, offsets, {}, 2, scale_grad_by_freq, kModes[mode], sparse,
               sample_weights, include_last_offset, padding_idx);
-          int64_t padding = padding_row(padding_idx, weight.size(0));
+          int64_t padding = padding_of_bags(padding_idx, weight);
           Bags bags = bags_of(indices, offsets, include_last_offset, padding);
           bool plain = mode == 0 && padding < 0;
           Tensor none = rushlight::zeros({bags.count}, DType::Int64);

@@ -141,6 +141,13 @@ PyObject* new_legacy_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs
   Py_ssize_t count = PyTuple_GET_SIZE(args);
   PyObject* data = count == 1 ? PyTuple_GET_ITEM(args, 0) : nullptr;
   if (!data && kwargs) data = PyDict_GetItemString(kwargs, "data");
+  if (PyObject* device = kwargs ? PyDict_GetItemString(kwargs, "device") : nullptr) {
+    Object text = checked(PyObject_Str(device));
+    std::string_view kind = PyUnicode_AsUTF8(text.get());
+    kind = kind.substr(0, kind.find(':'));
+    check(device == Py_None || kind == "cpu",
+          "legacy constructor expects device type: cpu but device type: ", kind, " was passed");
+  }
   int64_t number;
   Tensor tensor;
   if (data && is_tensor(data)) {

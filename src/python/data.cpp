@@ -234,6 +234,13 @@ class SequenceReader {
     }
     Buffer buffer(array);
     if (!buffer) return;
+    if (!shape_.empty() && buffer->ndim > 0) {
+      static WarnOnce warn_once;
+      warn_once(
+          "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider "
+          "converting the list to a single numpy.ndarray with numpy.array() before converting to a "
+          "tensor.");
+    }
     for (int i = 0; i < buffer->ndim; ++i) shape_.push_back(buffer->shape[i]);
   }
 
@@ -299,7 +306,8 @@ class SequenceReader {
         if (overflow) scalar = Scalar(PyLong_AsDouble(item));
         if (PyErr_Occurred()) throw PythonError();
       }
-      if (!overflow && !to_scalar(item, scalar)) refuse_number(item, std::is_integral_v<T>);
+      if (!overflow && !to_scalar(item, scalar) && !number_in_array(item, scalar))
+        refuse_number(item, std::is_integral_v<T>);
       value = convert<T>(scalar);
     }
     std::memcpy(next_, &value, sizeof value);
@@ -320,6 +328,14 @@ class SequenceReader {
             " without overflow");
     }
     return scalar.to<T>();
+  }
+
+  /// The number in an array of NumPy without dims.
+  static bool number_in_array(PyObject* item, Scalar& scalar) {
+    if (!has_dtype(item)) return false;
+    Object number = Object::steal(PyObject_CallMethod(item, "item", nullptr));
+    if (!number) PyErr_Clear();
+    return number && to_scalar(number.get(), scalar);
   }
 
   [[noreturn]] static void refuse_number(PyObject* item, bool integral) {

@@ -129,6 +129,48 @@ def test_a_number_of_numpy_is_copied_without_a_warning():
             assert rushlight.utils.data.default_convert(number).item() == number
 
 
+WARNINGS = """
+torch.ones(1).expand(6).masked_fill_(torch.ones(6) > 0, 0.0)
+torch.ones(1).expand(6).index_put_((torch.tensor([1]),), torch.tensor(1.0))
+torch.ones(1).expand(6)[torch.tensor([1])] = 2
+torch.ones(1).expand(6).index_fill_(0, torch.tensor([1]), 1.0)
+torch.ones(3)[torch.ones(3, dtype=torch.uint8)]
+torch.ones(3).index_put_((torch.ones(3, dtype=torch.uint8),), torch.ones(3), accumulate=True)
+F.dropout2d(torch.ones(3, 3))
+F.dropout2d(torch.ones(2, 3, 3))
+F.dropout3d(torch.ones(3, 3))
+nn.Linear(2, 2, device='meta').load_state_dict({'weight': torch.ones(2, 2), 'bias': torch.ones(2, device='meta')})
+"""
+
+
+@pytest.mark.parametrize("source", lines(WARNINGS))
+def test_warnings_are_those_of_pytorch(torch, source):
+    def told(library):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(source, scope(library))
+        return [str(warning.message).partition(" (Triggered internally")[0] for warning in caught]
+
+    assert told(rushlight) == told(torch) != []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.randperm(256, dtype=torch.uint8).sort()[0].tolist()",
+        "torch.randperm(128, dtype=torch.int8).sum().item()",
+        "torch.tensor([1, np.array(2.5)]).tolist()",
+        "format(torch.ones((), device='meta'))",
+        "(lambda x: x.new(x.storage()).data_ptr() == x.data_ptr())(torch.ones(3))",
+        "(lambda x: (x.numpy(), x.resize_(2), x.resize_(3))[1].shape)(torch.ones(3))",
+    ],
+)
+def test_what_is_no_mistake(torch, source):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert eval(source, scope(rushlight)) == eval(source, scope(torch))
+
+
 def test_set_default_tensor_type_is_deprecated(torch):
     for library in (torch, rushlight):
         with pytest.warns(UserWarning, match=r"torch.set_default_tensor_type\(\) is deprecated as of PyTorch 2.1"):
