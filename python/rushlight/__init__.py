@@ -43,6 +43,7 @@ from rushlight._C import (  # noqa: F401  (the names of the package)
     memory_format,
     preserve_format,
     release_memory,
+    set_anomaly_enabled,
     set_default_device,
     set_num_threads,
     short,

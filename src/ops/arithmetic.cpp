@@ -185,6 +185,16 @@ constinit const Op op::mul = {
         },
 };
 
+constinit const Op op::_mul_number = {
+    .schema = "_mul_number(Tensor input, Scalar other) -> Tensor",
+    .doc = "What PyTorch's composites record where they multiply by a number.",
+    .examples = "",
+    .variants = "private",
+    .forward = pointwise<Kernel::Mul, Result::Promoted, 2>,
+    .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad() * b.scalar("other"); }); },
+    .node = "MulBackward1",
+};
+
 constinit const Op op::multiply = {
     .schema = "multiply(Tensor input, Tensor|Scalar other) -> Tensor",
     .doc = "Another name of `mul`.",

@@ -46,14 +46,15 @@ constexpr auto area_over = [](const Tensor& y, const Tensor& x, int64_t dim) -> 
   dim = sample_dim(y, dim);
   // Nothing to integrate is nothing.
   if (y.size(dim) == 0) return y.sum(Ints{dim});
-  return (pair_sums(y, dim) * steps(y, x, dim, "trapezoid")).sum(Ints{dim}) / 2;
+  Tensor areas = pair_sums(y, dim) * steps(y, x, dim, "trapezoid");
+  return rushlight::_div_number(areas.sum(Ints{dim}), 2);
 };
 constexpr auto area_by = [](const Tensor& y, const Scalar& dx, int64_t dim) -> Tensor {
   check_samples(y, "trapezoid");
   dim = sample_dim(y, dim);
   if (y.size(dim) == 0) return y.sum(Ints{dim});
-  Tensor ends = (y.select(dim, 0) + y.select(dim, -1)) * 0.5;
-  return (y.sum(Ints{dim}) - ends) * dx;
+  Tensor ends = rushlight::_mul_number(y.select(dim, 0) + y.select(dim, -1), 0.5);
+  return rushlight::_mul_number(y.sum(Ints{dim}) - ends, dx);
 };
 
 }  // namespace
@@ -100,7 +101,8 @@ constinit const Op op::cumulative_trapezoid_x = {
     .variants = "function-only",
     .compose = run([](const Tensor& y, const Tensor& x, int64_t dim) {
       dim = sample_dim(y, dim);
-      return (pair_sums(y, dim) * steps(y, x, dim, "cumulative_trapezoid")).cumsum(dim) / 2;
+      Tensor areas = pair_sums(y, dim) * steps(y, x, dim, "cumulative_trapezoid");
+      return rushlight::_div_number(areas.cumsum(dim), 2);
     }),
 };
 
@@ -112,7 +114,7 @@ constinit const Op op::cumulative_trapezoid_dx = {
     .compose = run([](const Tensor& y, const Scalar& dx, int64_t dim) {
       check_samples(y, "cumulative_trapezoid");
       dim = sample_dim(y, dim);
-      return (pair_sums(y, dim) * Scalar(dx.real() / 2)).cumsum(dim);
+      return rushlight::_mul_number(pair_sums(y, dim), dx.real() / 2).cumsum(dim);
     }),
 };
 

@@ -3,6 +3,7 @@
 #include <rushlight/operators.h>
 
 #include "ops/copy.h"
+#include "ops/forms.h"
 #include "ops/op.h"
 
 #include <algorithm>
@@ -137,6 +138,8 @@ constinit const Op op::bincount = {
     .forward = run([](const Tensor& input, const Tensor& weights, int64_t least) {
       return counted(input, weights, least);
     }),
+    .backward = not_differentiable,
+    .node = "NotImplemented",
 };
 
 constinit const Op op::histc = {
@@ -174,6 +177,8 @@ constinit const Op op::histogram_bin_ct = {
       Tensor edges = rushlight::linspace(limits.low, limits.high, bins + 1, input.dtype());
       return histogram_between(input, edges, weight, density);
     }),
+    .backward = not_differentiable,
+    .node = "NotImplemented",
 };
 
 constinit const Op op::histogram_bins_tensor = {
@@ -185,6 +190,8 @@ constinit const Op op::histogram_bins_tensor = {
     .forward = run([](const Tensor& input, const Tensor& bins, const Tensor& weight, bool density) {
       return histogram_between(input, bins, weight, density);
     }),
+    .backward = not_differentiable,
+    .node = "NotImplemented",
 };
 
 }  // namespace rushlight

@@ -132,8 +132,10 @@ constexpr auto distances = [](const Tensor& x1, const Tensor& x2, double p,
   };
   bool large = x1.size(-2) > 25 || x2.size(-2) > 25;
   Tensor first = expanded(x1), second = expanded(x2);
-  if (p == 2 && (always || (mode == kIfNecessary && large)))
-    return rushlight::_euclidean_dist(first, second);
+  if (p == 2 && (always || (mode == kIfNecessary && large))) {
+    Tensor result = rushlight::_euclidean_dist(first, second);
+    return result.view(result.shape());  // as PyTorch's graph ends
+  }
   return rushlight::_cdist_forward(first, second, p);
 };
 

@@ -57,6 +57,16 @@ constinit const Op op::div = {
         },
 };
 
+constinit const Op op::_div_number = {
+    .schema = "_div_number(Tensor input, Scalar other) -> Tensor",
+    .doc = "What PyTorch's composites record where they divide by a number.",
+    .examples = "",
+    .variants = "private",
+    .forward = pointwise<Kernel::Div, Result::Floating, 2>,
+    .backward = [](Backward& b) { b.wrt("input", [&] { return b.grad() / b.scalar("other"); }); },
+    .node = "DivBackward1",
+};
+
 constinit const Op op::div_Tensor_mode = {
     .schema = "div.Tensor_mode(Tensor input, Tensor|Scalar other, *, str? rounding_mode) -> Tensor",
     .doc =

@@ -384,7 +384,7 @@ constinit const Op op::addr = {
     .doc = "`beta * input + alpha * outer(vec1, vec2)`.",
     .examples = "addr(randn(3, 4), randn(3), randn(4), beta=0.5, alpha=2)",
     .variants = "in-place",
-    .compose = run([](const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
+    .forward = run([](const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta,
                       const Scalar& alpha) {
       check(a.dim() == 1, "addr: Expected 1-D argument vec1, but got ", a.dim(), "-D");
       check(b.dim() == 1, "addr: Expected 1-D argument vec2, but got ", b.dim(), "-D");
@@ -401,6 +401,14 @@ constinit const Op op::addr = {
       if (beta == 0) return product.to(dtype);
       return ((beta == 1 ? start : start * beta) + product).to(dtype);
     }),
+    .save = "vec1 for vec2, vec2 for vec1",
+    .backward =
+        [](Backward& b) {
+          Scalar alpha = b.scalar("alpha");
+          b.wrt("input", [&] { return b.grad() * b.scalar("beta"); });
+          b.wrt("vec1", [&] { return b.grad().mv(b.saved("vec2")) * alpha; });
+          b.wrt("vec2", [&] { return b.grad().t().mv(b.saved("vec1")) * alpha; });
+        },
 };
 
 constinit const Op op::kron = {

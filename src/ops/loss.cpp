@@ -246,7 +246,7 @@ Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, cons
   if (reduction == LossReduction::None) return -product.sum(class_dim);
   Tensor sum = -product.sum();
   if (reduction == LossReduction::Sum) return sum;
-  return sum / (double(input.numel()) / double(classes));
+  return rushlight::_div_number(sum, double(input.numel()) / double(classes));
 }
 
 /// (1 - smoothing) * the loss + smoothing / classes * the sum of all classes' losses.
@@ -260,11 +260,12 @@ Tensor smoothed_cross_entropy(const Tensor& input, const Tensor& target, const T
       weight.defined() ? scores * class_weights(weight, input.dim(), class_dim) : scores;
   Tensor smooth = -weighted.sum(class_dim);
   Tensor ignored = (target == Scalar(ignore_index)).reshape(smooth.shape());
-  smooth = rushlight::where(ignored, 0, smooth);
+  smooth = smooth.masked_fill(ignored, 0);
   if (reduction == LossReduction::None) smooth = smooth.reshape(loss.shape());
   if (reduction != LossReduction::None) smooth = smooth.sum();
   if (reduction == LossReduction::Mean) smooth = smooth / total_weight.detach();
-  return (1 - smoothing) * loss + smooth * (smoothing / double(classes));
+  return rushlight::_mul_number(loss, 1 - smoothing) +
+         rushlight::_mul_number(smooth, smoothing / double(classes));
 }
 
 }  // namespace

@@ -69,6 +69,21 @@ Tensor norm_gradient(Tensor grad, const Tensor& x, Tensor norm, double p, Ints d
   return x * x.abs().pow(Scalar(p - 2)) * scale;
 }
 
+void norm_backward(Backward& b, Name order) {
+  b.wrt("input", [&] {
+    return norm_gradient(b.grad(), b.saved("input"), b.saved("result"), b.scalar(order).real(),
+                         dims_of(b), b.flag("keepdim"));
+  });
+}
+
+/// What functions use that PyTorch has had for longer than `linalg`.
+Tensor old_norm(const Tensor& input, const Scalar& p, Ints dim, bool keepdim) {
+  check(is_floating(input.dtype()),
+        "norm(): input dtype should be either floating point or complex. Got ",
+        info(input.dtype()).spoken, " instead.");
+  return vector_norm(input, p.real(), dim, keepdim, std::nullopt);
+}
+
 void check_matrix_dims(const Tensor& input, Ints dim) {
   check(dim.size() == 2, "linalg.matrix_norm: dim must be a 2-tuple. Got ", to_string(dim));
   check(input.dim() >= 2,
@@ -93,11 +108,10 @@ Tensor matrix_norm(const Tensor& given, double ord, Ints dim, bool keepdim,
   Tensor input = dtype ? given.to(*dtype) : given;
   int64_t rows = wrap_dim(dim[0], input.dim()), columns = wrap_dim(dim[1], input.dim());
   bool by_row = std::isinf(size);
-  Tensor sums = input.abs().sum(Ints(by_row ? columns : rows), true);
-  const int64_t along[] = {by_row ? rows : columns};
-  Tensor norm = ord > 0 ? sums.amax(Ints(along), true) : sums.amin(Ints(along), true);
-  const int64_t both[] = {rows, columns};
-  return keepdim ? norm : norm.squeeze(Ints(both));
+  int64_t summed = by_row ? columns : rows, compared = by_row ? rows : columns;
+  if (!keepdim && compared > summed) --compared;
+  Tensor sums = rushlight::linalg_vector_norm(input, 1, Ints(summed), keepdim);
+  return ord > 0 ? sums.amax(Ints(compared), keepdim) : sums.amin(Ints(compared), keepdim);
 }
 
 Tensor named_matrix_norm(const Tensor& input, std::string_view ord, Ints dim, bool keepdim,
@@ -138,7 +152,7 @@ Tensor norm_except(const Tensor& v, const Scalar& pow, int64_t dim) {
   shape[size_t(dim)] = v.size(dim);
   bool rows = dim == 0;
   Tensor matrix = v.contiguous().view(rows ? Ints{v.size(0), -1} : Ints{-1, v.size(dim)});
-  return matrix.norm(pow, Ints(int64_t(rows))).view(shape);
+  return rushlight::_norm(matrix, pow, Ints(int64_t(rows)), false).view(shape);
 }
 
 Tensor old_frobenius_norm(const Tensor& input, Ints dim, bool keepdim) {
@@ -147,12 +161,9 @@ Tensor old_frobenius_norm(const Tensor& input, Ints dim, bool keepdim) {
       "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be "
       "removed in a future PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` "
       "instead");
-  check(is_floating(input.dtype()),
-        "norm(): input dtype should be either floating point or complex. Got ",
-        info(input.dtype()).spoken, " instead.");
   check(dim.size() <= 2, "Expected at most 2 dimensions, but got ", dim.size(),
         " dimensions instead.");
-  return input.norm(2, dim, keepdim);
+  return rushlight::_norm(input, 2, dim, keepdim);
 }
 
 }  // namespace
@@ -174,13 +185,18 @@ constinit const Op op::linalg_vector_norm = {
       return vector_norm(input, p.real(), dim.value_or(Ints()), keepdim, dtype);
     }),
     .save = "input, result",
-    .backward =
-        [](Backward& b) {
-          b.wrt("input", [&] {
-            return norm_gradient(b.grad(), b.saved("input"), b.saved("result"),
-                                 b.scalar("ord").real(), dims_of(b), b.flag("keepdim"));
-          });
-        },
+    .backward = [](Backward& b) { norm_backward(b, "ord"); },
+};
+
+constinit const Op op::_norm = {
+    .schema = "_norm(Tensor input, Scalar p, int[1] dim, bool keepdim) -> Tensor",
+    .doc = "The norm that PyTorch's older functions record.",
+    .examples = "",
+    .variants = "private",
+    .forward = run<old_norm>(),
+    .save = "input, result",
+    .backward = [](Backward& b) { norm_backward(b, "p"); },
+    .node = "NormBackward1",
 };
 
 constinit const Op op::norm = {
@@ -233,9 +249,17 @@ constinit const Op op::dist = {
     .schema = "dist(Tensor input, Tensor other, Scalar p=2) -> Tensor",
     .doc = "The p-norm of `input - other`.",
     .examples = "dist(randn(3, 4), randn(4))\ndist(randn(3), randn(3), 1)",
-    .compose = run([](const Tensor& input, const Tensor& other, const Scalar& p) {
-      return rushlight::linalg_vector_norm(input - other, p);
+    .forward = run([](const Tensor& input, const Tensor& other, const Scalar& p) {
+      return old_norm(input - other, p, {}, false);
     }),
+    .save = "input, other, result",
+    .backward =
+        [](Backward& b) {
+          Tensor gradient = norm_gradient(b.grad(), b.saved("input") - b.saved("other"),
+                                          b.saved("result"), b.scalar("p").real(), {}, false);
+          b.wrt("input", [&] { return gradient; });
+          b.wrt("other", [&] { return gradient.defined() ? -gradient : gradient; });
+        },
 };
 
 constinit const Op op::normalize = {
@@ -259,7 +283,7 @@ constinit const Op op::pairwise_distance = {
         "F.pairwise_distance(randn(3, 4), randn(4), p=1, keepdim=True)",
     .variants = "function-only, also-nn",
     .compose = run([](const Tensor& a, const Tensor& b, double p, double eps, bool keepdim) {
-      return rushlight::linalg_vector_norm(a - b + eps, p, Ints{-1}, keepdim);
+      return rushlight::_norm(a - b + eps, p, Ints{-1}, keepdim);
     }),
 };
 

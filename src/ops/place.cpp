@@ -111,9 +111,17 @@ constinit const Op op::narrow_copy = {
     .schema = "narrow_copy(Tensor input, int dim, int start, int length) -> Tensor",
     .doc = "narrow(), as a copy.",
     .examples = "narrow_copy(randn(3, 4), 1, 1, 2)",
-    .compose = run([](const Tensor& input, int64_t dim, int64_t start, int64_t length) {
+    .forward = run([](const Tensor& input, int64_t dim, int64_t start, int64_t length) {
       return input.narrow(dim, start, length).clone(MemoryFormat::Contiguous);
     }),
+    .backward =
+        [](Backward& b) {
+          b.wrt("input", [&] {
+            Tensor none = rushlight::zeros(b.shape("input"), b.grad().dtype());
+            none.narrow(b.integer("dim"), b.integer("start"), b.integer("length")).copy_(b.grad());
+            return none;
+          });
+        },
 };
 
 constinit const Op op::diagflat = {

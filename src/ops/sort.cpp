@@ -141,55 +141,37 @@ Tensor quantile_of(const Tensor& given, const Tensor& q, std::optional<int64_t> 
         name, "() q values must be in the range [0, 1]");
 
   int64_t place = dim ? wrap_dim(*dim, given.dim()) : 0;
-  Tensor rows =
-      !dim || given.dim() == 0 ? given.reshape({given.numel()}) : given.transpose(place, -1);
+  bool by_row = dim && given.dim() > 0;
+  Tensor rows = by_row ? given.unsqueeze(-1).transpose(place, -1) : given.flatten();
   Tensor ordered = std::get<0>(rows.sort(-1, false));
   int64_t n = ordered.size(-1);
+  // In the place of what is reduced stands 1, if anything.
+  Dims shape(size_t(!by_row && keepdim ? given.dim() : 0), 1);
+  for (int64_t i = 0; i < ordered.dim(); ++i)
+    if (!by_row || keepdim || i != place) shape.push_back(ordered.size(i));
+  ordered = ordered.view(shape);
+  shape.back() = q.numel();
 
-  // ranks: (quantiles, 1, …, 1) for all rows, or (quantiles, …, 1) row by row.
-  Dims ones(size_t(ordered.dim()), 1);
-  Dims q_shape = ones;
-  q_shape.insert(0, q.numel());
-  Tensor at = q.reshape(q_shape), ranks;
+  Tensor ranks;
   if (skip_nan) {
     Tensor count = ordered.isnan().logical_not().sum(Ints{-1}, true);
-    ranks = (at * (count - 1)).clamp_min(Scalar(0));
+    ranks = (q * (count - 1)).clamp_min(Scalar(0));
   } else {
     Tensor last = ordered.narrow(-1, n - 1, 1).isnan();
-    ranks = rushlight::where(last, double(n - 1), at * double(n - 1));
+    ranks = rushlight::where(last, double(n - 1), q * double(n - 1));
   }
   if (how == "lower") ranks = ranks.floor();
   if (how == "higher") ranks = ranks.ceil();
   if (how == "nearest") ranks = ranks.round();
   Tensor below = ranks.detach().to(DType::Int64);
-  Dims full(ordered.shape());
-  full.back() = 1;
-  full.insert(0, q.numel());
-  Dims wide(ordered.shape());
-  wide.insert(0, q.numel());
-  Tensor all = ordered.unsqueeze(0).expand(wide);
-  int64_t along = ordered.dim();
-  Tensor result = all.gather(along, below.expand(full));
+  Tensor result = ordered.gather(-1, below.expand(shape));
   if (how == "linear" || how == "midpoint") {
     Tensor weight = how == "midpoint" ? rushlight::full_like(ranks, 0.5) : ranks - below;
     Tensor above = ranks.detach().ceil().to(DType::Int64);
-    Tensor next = all.gather(along, above.expand(full));
-    result = result.lerp(next, weight.expand(full));
+    result = result.lerp(ordered.gather(-1, above.expand(shape)), weight.expand(shape));
   }
-  // (quantiles, …, 1): the reduced dim goes back to its place or away; a scalar q loses its dim.
-  if (!dim) {
-    Dims shape;
-    shape.push_back(q.numel());
-    if (keepdim)
-      for (int64_t i = 0; i < given.dim(); ++i) shape.push_back(1);
-    result = result.reshape(shape);
-  } else if (given.dim() == 0) {
-    result = result.reshape({q.numel()});
-  } else {
-    result = result.transpose(place + 1, -1);
-    if (!keepdim) result = result.squeeze(place + 1);
-  }
-  return q.dim() == 0 ? result.squeeze(0) : result;
+  // The quantiles are the last dim: they come to the front, or go.
+  return q.dim() == 0 ? result.squeeze_(-1) : result.unsqueeze_(0).transpose_(0, -1).squeeze_(-1);
 }
 
 Tensor quantile_at(const Tensor& input, double q, std::optional<int64_t> dim, bool keepdim,
@@ -218,9 +200,12 @@ constinit const Op op::sort_stable = {
         "values, Tensor indices)",
     .doc = "sort(), in which equal elements keep their order, as they always do here.",
     .examples = "sort(randn(3, 4), stable=True)\nsort(randn(3, 4), dim=0, stable=True)",
-    .compose = run([](const Tensor& input, std::optional<bool>, int64_t dim, bool descending) {
-      return input.sort(dim, descending);
+    .forward = run([](const Tensor& input, std::optional<bool>, int64_t dim, bool descending) {
+      return sorted(input, dim, descending);
     }),
+    .save = "indices",
+    .backward = [](Backward& b) { b.wrt("input", [&] { return sorted_gradient(b); }); },
+    .node = "SortBackward1",
 };
 
 constinit const Op op::argsort = {

@@ -172,8 +172,9 @@ constinit const Op op::special_ndtr = {
     .doc = "The area below the standard normal density to the left of x.",
     .examples = "torch.special.ndtr(randn(3, 4))",
     .variants = "function-only",
-    .compose = run(
-        [](const Tensor& input) { return ((input * Scalar(1 / kRoot2)).erf() + 1) * Scalar(0.5); }),
+    .compose = run([](const Tensor& input) {
+      return rushlight::_mul_number((input * Scalar(1 / kRoot2)).erf() + 1, 0.5);
+    }),
 };
 
 constinit const Op op::special_ndtri = {

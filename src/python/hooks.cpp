@@ -261,9 +261,18 @@ void failed(autograd::Node& node) {
 
 constexpr autograd::AnomalyHandler kAnomalyHandler = {recorded, failed};
 
-PyObject* set_anomaly(PyObject*, PyObject* const* args, Py_ssize_t) {
-  autograd::set_anomaly_enabled(PyObject_IsTrue(args[0]) == 1, PyObject_IsTrue(args[1]) == 1);
-  return Py_NewRef(Py_None);
+PyObject* set_anomaly_enabled(PyObject*, PyObject* args, PyObject* keywords) {
+  static const char* names[] = {"enabled", "check_nan", nullptr};
+  PyObject *enabled = nullptr, *check_nan = Py_True;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O:set_anomaly_enabled",
+                                   const_cast<char**>(names), &enabled, &check_nan))
+    return nullptr;
+  return guarded([&] {
+    bool mode = to_flag(enabled, "set_anomaly_enabled(): argument 'enabled' (position 1)");
+    autograd::set_anomaly_enabled(
+        mode, to_flag(check_nan, "set_anomaly_enabled(): argument 'check_nan' (position 2)"));
+    return Py_NewRef(Py_None);
+  });
 }
 PyObject* is_anomaly_enabled(PyObject*, PyObject*) {
   return PyBool_FromLong(autograd::anomaly_enabled());
@@ -423,7 +432,8 @@ PyMethodDef functions[] = {
     {"_push_saved_tensor_hooks", (PyCFunction)(void*)push_saved_hooks, METH_FASTCALL, nullptr},
     {"_pop_saved_tensor_hooks", pop_saved_hooks, METH_NOARGS, nullptr},
     {"_forbid_saved_tensor_hooks", forbid_saved_hooks, METH_O, nullptr},
-    {"_set_anomaly", (PyCFunction)(void*)set_anomaly, METH_FASTCALL, nullptr},
+    {"set_anomaly_enabled", (PyCFunction)(void*)set_anomaly_enabled, METH_VARARGS | METH_KEYWORDS,
+     "set_anomaly_enabled(enabled, check_nan=True)\n--\n\nTurns on what detect_anomaly does."},
     {"is_anomaly_enabled", is_anomaly_enabled, METH_NOARGS,
      "is_anomaly_enabled()\n--\n\nWhether detect_anomaly is on."},
     {"is_anomaly_check_nan_enabled", is_anomaly_check_nan_enabled, METH_NOARGS,

@@ -368,6 +368,11 @@ def test_anomaly_mode_shows_the_forward_call():
             with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output."):
                 y.sum().backward()
     assert not rushlight.is_anomaly_enabled()
+    rushlight.set_anomaly_enabled(True, check_nan=False)
+    assert rushlight.is_anomaly_enabled() and not rushlight.is_anomaly_check_nan_enabled()
+    with pytest.raises(TypeError, match=r"'enabled' \(position 1\)\)? must be bool, not int"):
+        rushlight.set_anomaly_enabled(1)
+    rushlight.set_anomaly_enabled(False)
     x.grad = None
     x.sqrt().sum().backward()
     assert x.grad.isnan().all()

@@ -3,7 +3,7 @@
 import sys
 import warnings
 
-from rushlight._C import _set_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled
+from rushlight._C import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
@@ -13,13 +13,13 @@ class set_detect_anomaly:
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self.before = is_anomaly_enabled(), is_anomaly_check_nan_enabled()
-        _set_anomaly(mode, check_nan)
+        set_anomaly_enabled(mode, check_nan)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception) -> None:
-        _set_anomaly(*self.before)
+        set_anomaly_enabled(*self.before)
 
 
 class detect_anomaly(set_detect_anomaly):
@@ -36,7 +36,7 @@ class detect_anomaly(set_detect_anomaly):
 
     def __enter__(self) -> None:
         self.before = is_anomaly_enabled(), is_anomaly_check_nan_enabled()
-        _set_anomaly(True, self.check_nan)
+        set_anomaly_enabled(True, self.check_nan)
 
 
 def _forward_call() -> list[str]:
