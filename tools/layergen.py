@@ -34,7 +34,7 @@ class Layer:
             [t for t in opgen.literal(body, f).split(", ") if t] for f in ("tensors", "hidden")
         )
         self.resets = re.search(r"\.reset =", body) is not None
-        self.ignores_arguments = ".ignores_arguments = true" in body
+        self.is_identity = ".is_identity = true" in body
 
     def constructor(self, with_defaults):
         return f"{self.name}({', '.join(p.declaration(with_defaults) for p in self.parameters)})"

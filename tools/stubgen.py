@@ -301,7 +301,7 @@ def layer_class(layer, base):
             texts.append("*")
             star = True
         texts.append(declared(p))
-    init = "self, *args: Any, **kwargs: Any" if layer.ignores_arguments else ", ".join(texts)
+    init = "self, *args: Any, **kwargs: Any" if layer.is_identity else ", ".join(texts)
     body = [f"{p.name}: {taken(p)}" for p in layer.parameters if p.name not in hidden]
     body += [f"{name}: Tensor" for name in layer.tensors]
     body += [f"def __init__({init}) -> None: ...", f"def forward(self, {inputs}) -> Tensor: ..."]
@@ -351,6 +351,12 @@ def bases_of_layers(file):
     )
 
 
+# Names of nn that are imported when they are first asked for.
+PARALLEL = (
+    "from rushlight.nn import parallel as parallel\nfrom rushlight.nn.parallel import DataParallel as DataParallel\n"
+)
+
+
 def stubs(op_sources, layer_sources):
     """{path below the package: text}"""
     entries = opgen.entries_of(op_sources)
@@ -368,7 +374,7 @@ def stubs(op_sources, layer_sources):
         "__init__.pyi": module("__init__.py", functions, results),
         "linalg.pyi": linear_algebra(functions),
         "special.pyi": special_functions(functions),
-        "nn/__init__.pyi": module("nn/__init__.py", more=imports),
+        "nn/__init__.pyi": module("nn/__init__.py", more=imports + PARALLEL),
         "nn/functional.pyi": module("nn/functional.py", nn, results),
         "nn/modules/__init__.pyi": module("nn/modules/__init__.py", more=imports),
     }

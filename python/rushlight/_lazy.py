@@ -34,9 +34,12 @@ def getter(
     """The `__getattr__` of a module.
 
     `later` tells in which submodule (of the package `home`, if given) a name stands, which is imported when the name is
-    first asked for; a name that stands for itself is the submodule. `absent` says of names of PyTorch what to use
-    instead, and `hint` what to say of any other.
+    first asked for; a name that stands for itself is the submodule; dir() lists them from the start. `absent` says of
+    names of PyTorch what to use instead, and `hint` what to say of any other.
     """
+    names = vars(sys.modules[module])
+    if later:
+        names["__dir__"] = lambda: sorted({*names, *later})
 
     def __getattr__(name: str, depth: int = 1) -> Any:
         if later and name in later:

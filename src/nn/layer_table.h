@@ -49,8 +49,8 @@ struct LayerEntry {
   /// Initialises what `build` registered, in PyTorch's order of draws.
   void (*reset)(Layer&) = nullptr;
   Tensor (*forward)(Layer&, Tensors) = nullptr;
-  /// Takes any further arguments in Python and ignores them, as torch.nn.Identity does.
-  bool ignores_arguments = false;
+  /// In Python, is made of any arguments and passes on any object, as torch.nn.Identity does.
+  bool is_identity = false;
   mutable const LayerInfo* info = nullptr;
 };
 

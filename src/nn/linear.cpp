@@ -27,7 +27,7 @@ constinit const LayerEntry layer::Identity = {
     .doc = "Gives back its input.",
     .file = "linear",
     .forward = [](Layer&, Tensors x) { return x[0]; },
-    .ignores_arguments = true,
+    .is_identity = true,
 };
 
 constinit const LayerEntry layer::Linear = {

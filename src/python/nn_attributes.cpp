@@ -238,7 +238,16 @@ PyObject* entry(PyObject* self, PyObject* const* args, Py_ssize_t) {
   });
 }
 
-/// _set_entry(table, name, value[, persistent]): registers, with the checks of C++.
+/// Puts a tensor into a table, where PyTorch takes any.
+void put(std::vector<Module::TensorSlot>& slots, std::string name, const Tensor& tensor,
+         bool persistent) {
+  auto* slot = find(slots, name);
+  if (!slot) slot = &slots.emplace_back(Module::TensorSlot{std::move(name), Tensor()});
+  slot->value = tensor;
+  slot->persistent = persistent;
+}
+
+/// _set_entry(table, name, value[, persistent]).
 PyObject* set_entry(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   return guarded([&] {
     nn::Layer& layer = layer_of(self);
@@ -255,12 +264,12 @@ PyObject* set_entry(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     check(value == Py_None || is_tensor(value), ErrorKind::Type, "cannot assign '",
           type_text(value), "' object to '", name, "' (Tensor or None required)");
     Tensor tensor = value == Py_None ? Tensor() : tensor_of(value);
-    if (table == Table::Parameters)
-      layer.register_parameter(name, tensor);
-    else {
+    if (table == Table::Parameters) {
+      put(layer.parameter_slots(), name, tensor, true);
+    } else {
       auto* slot = find(layer.buffer_slots(), name);
       bool persistent = count < 4 ? !slot || slot->persistent : args[3] == Py_True;
-      layer.register_buffer(name, tensor, persistent);
+      put(layer.buffer_slots(), name, tensor, persistent);
     }
     return Py_NewRef(Py_None);
   });

@@ -101,9 +101,12 @@ bool convert(Type type, bool optional, int64_t list_size, PyObject* object, Dims
     case Type::Tensor:
       if (!is_tensor(object)) return false;
       return value = Value(tensor_of(object)), true;
-    case Type::Bool:
-      if (!PyBool_Check(object) && !PyLong_Check(object)) return false;
-      return value = Value(PyObject_IsTrue(object) == 1), true;
+    case Type::Bool: {
+      // Layers only ask whether it is true, so that `bias=None` stands for False.
+      int truth = PyObject_IsTrue(object);
+      if (truth < 0) throw PythonError();
+      return value = Value(truth == 1), true;
+    }
     case Type::Int: {
       int64_t number;
       if (PyBool_Check(object) || !to_integer(object, number)) return false;
@@ -196,6 +199,7 @@ PyObject* call_with(const nn::LayerEntry& entry, nn::Layer& layer, PyObject* con
   method.entry = &entry;
   method.is_forward = true;
   auto placed = place(method, arguments, count, names);
+  if (entry.is_identity) return Py_NewRef(placed[0]);
   const auto& parameters = nn::info(entry).input_schema.parameters;
   SmallVector<Tensor, 4> inputs;
   for (size_t i = 0; i < placed.size(); ++i) {
@@ -236,7 +240,7 @@ void announce(PyObject* self) {
 /// Runs a constructor on an object of the layer's class or of one that derives from it.
 void construct(const LayerMethod& method, PyObject* self, PyObject* const* arguments, size_t count,
                PyObject* names) {
-  if (method.entry->ignores_arguments) count = 0, names = nullptr;
+  if (method.entry->is_identity) count = 0, names = nullptr;
   const auto& parameters = schema_of(method).parameters;
   auto placed = place(method, arguments, count, names);
   SmallVector<Value, 12> values(parameters.size() + 1);

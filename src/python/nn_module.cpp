@@ -452,7 +452,8 @@ bool is_parameter(PyObject* object) {
 bool is_buffer(PyObject* object) { return is_tensor(object) && has_mark(object, "_is_buffer"); }
 
 PyObject* wrap_parameter(const Tensor& tensor) {
-  if (!tensor.defined() || tensor.impl()->python || !parameter_type) return wrap(tensor);
+  bool is_known = !tensor.defined() || tensor.impl()->python || !tensor.is_leaf();
+  if (is_known || !parameter_type) return wrap(tensor);
   return wrap_as(parameter_type, tensor);
 }
 

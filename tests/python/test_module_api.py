@@ -1,6 +1,7 @@
 """Module and its containers beside PyTorch: lines run one after the other on both libraries, with the same outcome each."""
 
 import warnings
+from collections import OrderedDict
 
 import pytest
 import rushlight
@@ -405,3 +406,52 @@ def outcomes(library, lines):
 @pytest.mark.parametrize("case", CASES)
 def test_lines(torch, case):
     assert outcomes(rushlight, CASES[case]) == outcomes(torch, CASES[case])
+
+
+def test_tables_of_a_module_can_be_replaced(torch):
+    def story(torch):
+        told, part = [], torch.nn.BatchNorm1d(2)
+        part.register_buffer("own", torch.ones(1), persistent=False)
+        part._buffers = OrderedDict(part._buffers)
+        told += [list(part.state_dict()), list(part._buffers), sorted(part._non_persistent_buffers_set)]
+        linear = torch.nn.Linear(2, 2)
+        linear._parameters = {name: value.clone() for name, value in linear._parameters.items()}
+        told += [type(linear.weight).__name__, linear.weight.grad_fn.name(), list(dict(linear.named_parameters()))]
+        linear._parameters["bias"] = None
+        told += [str(linear), linear(torch.ones(1, 2)).grad_fn.name()]
+        linear._parameters = {}
+        both = torch.nn.Sequential(linear, part)
+        both._modules = {"only": torch.nn.Identity()}
+        return [*told, hasattr(linear, "weight"), str(both), both((1, None))]
+
+    assert story(rushlight) == story(torch)
+
+
+def test_identity_passes_on_any_object():
+    for thing in (None, (1, "two"), rushlight.ones(2)):
+        assert rushlight.nn.Identity(3, unused=4)(thing) is thing
+        assert rushlight.nn.Sequential(rushlight.nn.Identity())(thing) is thing
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'input'"):
+        rushlight.nn.Identity()()
+
+
+def test_flags_of_layers_are_read_as_truth(torch):
+    for flag in (None, 0, 1, "", [1]):
+        for kind in ("Linear(2, 3, bias=flag)", "LayerNorm(2, bias=flag)"):
+            ours, theirs = (eval("nn." + kind, {"nn": library.nn, "flag": flag}) for library in (rushlight, torch))
+            assert (ours.bias is None) == (theirs.bias is None), (kind, flag)
+    with pytest.raises(RuntimeError, match="Boolean value of Tensor with more than one value is ambiguous"):
+        rushlight.nn.Linear(2, 3, bias=rushlight.ones(2))
+
+
+def test_data_parallel_without_accelerators_calls_its_module(torch):
+    def story(torch):
+        model = torch.nn.DataParallel(torch.nn.Linear(2, 3), device_ids=[0, 1])
+        called = model(input=torch.ones(4, 2)).shape
+        return str(model), list(model.state_dict()), model.device_ids, called, isinstance(model.module, torch.nn.Linear)
+
+    assert story(rushlight) == story(torch)
+    for library in (rushlight, torch):
+        assert library.nn.parallel.DataParallel is library.nn.DataParallel
+        with pytest.raises(ValueError, match="Default process group has not been initialized"):
+            library.nn.parallel.DistributedDataParallel(library.nn.Linear(1, 1))

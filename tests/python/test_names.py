@@ -1,6 +1,8 @@
 """Names that programs look for: those imported when first asked for, and those that Rushlight lacks."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
 import rushlight
@@ -11,7 +13,7 @@ MODULES = {
     "autograd": ("forward_ad", "profiler_legacy", "Python's own profilers"),
     "autograd.profiler": ("record_function", "profile", "perf"),
     "profiler": ("record_function", "schedule", "perf"),
-    "distributed": ("is_available", "init_process_group", "one process"),
+    "distributed": ("is_available", "new_group", "one process"),
     "distributions": ("Normal", "Gamma", "does not have it yet; it has Bernoulli"),
     "func": ("functional_call", "vmap", "stack"),
     "linalg": ("vector_norm", "qr", "it has cross"),
@@ -25,6 +27,12 @@ MODULES = {
     "utils": ("data", "swap_tensors", ".data"),
     "utils.data": ("DataLoader", "DistributedSampler", "RandomSampler"),
 }
+
+
+def test_names_imported_later_are_listed():
+    code = "import torch; print('LBFGS' in dir(torch.optim), 'functional' in dir(torch.autograd), 'fft' in dir(torch))"
+    told = subprocess.run([sys.executable, "-m", "rushlight", "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "True True False\n"
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -10,7 +10,7 @@ from rushlight.nn.parameter import (  # noqa: F401
     UninitializedParameter,
 )
 
-__getattr__, __all__ = provide(__name__)
+__getattr__, __all__ = provide(__name__, later={"parallel": "parallel", "DataParallel": "parallel"})
 __all__ += modules.__all__[-6:] + ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 __all__ += ["functional", "init", "modules", "parameter", "utils"]
 

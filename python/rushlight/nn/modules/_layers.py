@@ -49,12 +49,15 @@ def layer(name) -> Any:
     return _made[name]
 
 
-def provide(module_name) -> Any:
-    """The `__getattr__` and `__dir__` of a module that provides the layers of its file, or all of them."""
+def provide(module_name, later=None) -> Any:
+    """The `__getattr__` and `__dir__` of a module that provides the layers of its file, or all of them.
+
+    `later`: further names, and the submodules in which they stand.
+    """
     file = module_name.rpartition(".")[2]
     shown_in = {**FILES, **{name: shown for name, (shown, _) in IN_PYTHON.items()}}
     names = [name for name in shown_in if file in ("nn", "modules", shown_in[name])]
-    missing = getter(module_name)
+    missing = getter(module_name, later)
 
     def __getattr__(name):
         if name in IN_PYTHON and name in names:
@@ -65,4 +68,4 @@ def provide(module_name) -> Any:
             return importlib.import_module("rushlight.nn.modules." + name)
         return missing(name, 2)
 
-    return __getattr__, names
+    return __getattr__, names + list(later or ())

@@ -70,7 +70,14 @@ class _Table(MutableMapping):
 
 
 def _table(name):
-    return property(lambda self: _Table(self, name))
+    def replace(self, entries):
+        kept = {} if name == "_modules" else self._transient_buffers()
+        entries, table = dict(entries), _Table(self, name)
+        table.clear()
+        for key, value in entries.items():
+            self._set_entry(name, key, value, key not in kept)
+
+    return property(lambda self: _Table(self, name), replace)
 
 
 # -- Hooks of all modules ------------------------------------------------------------------------------
