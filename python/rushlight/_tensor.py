@@ -223,8 +223,10 @@ def resize_as(self, tensor):
     return _resized(self, "resize_as", tensor.shape)
 
 
-def cuda(self, *args, **kwargs):
+def cuda(self, device=None, non_blocking=False, memory_format=None):
     """Raises: there is no CUDA."""
+    if device is not None and _C.device(device).type != "cuda":
+        raise RuntimeError("Invalid device, must be cuda device")
     raise AssertionError("Torch not compiled with CUDA enabled")
 
 

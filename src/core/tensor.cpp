@@ -1,5 +1,6 @@
 #include <rushlight/tensor.h>
 
+#include "core/absent_devices.h"
 #include "core/inference.h"
 #include "runtime/allocator.h"
 
@@ -160,9 +161,13 @@ Device Device::parse(std::string_view text) {
   if (has_index) device.index = int8_t(std::stoi(std::string(number)));
   if (name == "cpu") return device;
   if (name == "meta") return device.type = DeviceType::Meta, device;
-  bool known = name == "cuda" || name == "mps" || name == "xpu" || name == "xla" || name == "hpu";
-  check(known, "Expected one of cpu, meta device type at start of device string: ", text);
+  check(!absent_device(text).empty(),
+        "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, "
+        "xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device "
+        "string: ",
+        text);
   check(name != "cuda", ErrorKind::Assertion, "Torch not compiled with CUDA enabled");
+  check(name != "xpu", ErrorKind::Assertion, "Torch not compiled with XPU enabled");
   fail(ErrorKind::Runtime, "Rushlight computes on the CPU; it has no device of type ", name);
 }
 

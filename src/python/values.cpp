@@ -1,6 +1,9 @@
 // dtype, device, Size and the conversions of small values.
 
+#include "core/absent_devices.h"
 #include "python/python.h"
+
+#include <charconv>
 
 namespace rushlight::python {
 
@@ -11,6 +14,7 @@ struct DTypeObject {
 };
 struct DeviceObject {
   PyObject_HEAD Device device;
+  std::string_view absent;
 };
 /// memory_format and layout: enumerations that only have a name.
 struct NamedObject {
@@ -30,6 +34,13 @@ Device device_in(PyObject* self) { return reinterpret_cast<DeviceObject*>(self)-
 
 PyObject* text(std::string_view text) {
   return PyUnicode_FromStringAndSize(text.data(), Py_ssize_t(text.size()));
+}
+
+std::string_view utf8(PyObject* unicode) {
+  Py_ssize_t length;
+  const char* characters = PyUnicode_AsUTF8AndSize(unicode, &length);
+  if (!characters) throw PythonError();
+  return {characters, size_t(length)};
 }
 
 PyObject* dtype_repr(PyObject* self) {
@@ -58,10 +69,35 @@ PyType_Slot dtype_slots[] = {{Py_tp_repr, (void*)dtype_repr},
 PyType_Spec dtype_spec = {"rushlight.dtype", sizeof(DTypeObject), 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
 
-PyObject* new_device(PyTypeObject* type, Device device) {
+/// `absent`: the kind, if Rushlight lacks it; then only the index of `device` counts.
+PyObject* new_device(PyTypeObject* type, Device device, std::string_view absent = {}) {
   PyObject* object = type->tp_alloc(type, 0);
-  if (object) reinterpret_cast<DeviceObject*>(object)->device = device;
+  if (!object) return nullptr;
+  reinterpret_cast<DeviceObject*>(object)->device = device;
+  reinterpret_cast<DeviceObject*>(object)->absent = absent;
   return object;
+}
+
+std::string_view absent_in(PyObject* self) { return reinterpret_cast<DeviceObject*>(self)->absent; }
+std::string kind_of(PyObject* self) {
+  std::string_view absent = absent_in(self);
+  return absent.empty() ? to_string(Device{device_in(self).type, -1}) : std::string(absent);
+}
+std::string device_text(PyObject* self) {
+  int index = device_in(self).index;
+  return kind_of(self) + (index < 0 ? "" : ":" + std::to_string(index));
+}
+
+/// The index in a text such as "cuda:1", of a kind that need not be there; -1 if there is none.
+int8_t index_in(std::string_view text) {
+  size_t colon = text.find(':');
+  if (colon == text.npos) return -1;
+  std::string_view number = text.substr(colon + 1);
+  int8_t index = -1;
+  auto read = std::from_chars(number.data(), number.data() + number.size(), index);
+  bool whole = read.ec == std::errc() && read.ptr == number.data() + number.size();
+  check(whole && index >= 0, "Invalid device string: '", text, "'");
+  return index;
 }
 
 PyObject* device_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
@@ -73,32 +109,46 @@ PyObject* device_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
       return nullptr;
     }
     Device device;
-    if (!to_device(kind, device)) {
+    std::string_view absent, name;
+    if (PyUnicode_Check(kind)) {
+      name = utf8(kind);
+      absent = absent_device(name);
+    }
+    if (Py_TYPE(kind) == g_device_type) {
+      device = device_in(kind);
+      absent = absent_in(kind);
+    } else if (!absent.empty()) {
+      device.index = index_in(name);
+    } else if (!to_device(kind, device)) {
       fail(ErrorKind::Type, "device(): argument 'type' must be str, not ", Py_TYPE(kind)->tp_name);
     }
     int64_t number;
     if (index && index != Py_None) {
       check(to_integer(index, number), ErrorKind::Type,
             "device(): argument 'index' must be int, not ", Py_TYPE(index)->tp_name);
+      check(device.index < 0 || name.empty(),
+            "type (string) must not include an index because index was passed explicitly: ", name);
+      check(number >= 0, "Device index must not be negative");
       device.index = int8_t(number);
     }
-    return new_device(type, device);
+    return new_device(type, device, absent);
   });
 }
 
 PyObject* device_repr(PyObject* self) {
-  Device device = device_in(self);
-  std::string index = device.index < 0 ? "" : ", index=" + std::to_string(int(device.index));
-  return text("device(type='" + to_string(Device{device.type, -1}) + "'" + index + ")");
+  int index = device_in(self).index;
+  std::string ending = index < 0 ? "" : ", index=" + std::to_string(index);
+  return text("device(type='" + kind_of(self) + "'" + ending + ")");
 }
 PyObject* device_compare(PyObject* a, PyObject* b, int operation) {
   if (Py_TYPE(b) != g_device_type || (operation != Py_EQ && operation != Py_NE)) {
     return Py_NewRef(Py_NotImplemented);
   }
-  return PyBool_FromLong((device_in(a) == device_in(b)) == (operation == Py_EQ));
+  bool same = device_in(a) == device_in(b) && absent_in(a) == absent_in(b);
+  return PyBool_FromLong(same == (operation == Py_EQ));
 }
 PyObject* device_reduce(PyObject* self, PyObject*) {
-  return Py_BuildValue("O(s)", g_device_type, to_string(device_in(self)).c_str());
+  return Py_BuildValue("O(s)", g_device_type, device_text(self).c_str());
 }
 
 /// What `with torch.device(…)` and set_default_device said in this thread.
@@ -110,7 +160,9 @@ thread_local DefaultDevices default_devices;
 
 PyObject* device_enter(PyObject* self, PyObject*) {
   return guarded([&] {
-    default_devices.entered.push_back(device_in(self));
+    Device device;
+    to_device(self, device);
+    default_devices.entered.push_back(device);
     return Py_NewRef(self);
   });
 }
@@ -147,27 +199,26 @@ PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullp
                                 {"__enter__", device_enter, METH_NOARGS, nullptr},
                                 {"__exit__", device_exit, METH_VARARGS, nullptr},
                                 {}};
-PyGetSetDef device_attributes[] = {{"type",
-                                    [](PyObject* self, void*) {
-                                      return text(to_string(Device{device_in(self).type, -1}));
-                                    },
-                                    nullptr, "The kind of device: 'cpu' or 'meta'.", nullptr},
-                                   {"index",
-                                    [](PyObject* self, void*) -> PyObject* {
-                                      int index = device_in(self).index;
-                                      return index < 0 ? Py_NewRef(Py_None)
-                                                       : PyLong_FromLong(index);
-                                    },
-                                    nullptr, "Which of several, or None.", nullptr},
-                                   {}};
+PyGetSetDef device_attributes[] = {
+    {"type", [](PyObject* self, void*) { return text(kind_of(self)); }, nullptr,
+     "The kind of device, such as 'cpu' or 'meta'.", nullptr},
+    {"index",
+     [](PyObject* self, void*) -> PyObject* {
+       int index = device_in(self).index;
+       return index < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(index);
+     },
+     nullptr, "Which of several, or None.", nullptr},
+    {}};
 PyType_Slot device_slots[] = {
     {Py_tp_new, (void*)device_new},
     {Py_tp_repr, (void*)device_repr},
-    {Py_tp_str, (void*)+[](PyObject* self) { return text(to_string(device_in(self))); }},
+    {Py_tp_str, (void*)+[](PyObject* self) { return text(device_text(self)); }},
     {Py_tp_hash,
      (void*)+[](PyObject* self) -> Py_hash_t {
        Device device = device_in(self);
-       return 1000 * int(device.type) + device.index + 2;
+       size_t kind = int(device.type) + 10 * std::hash<std::string_view>()(absent_in(self));
+       Py_hash_t hash = Py_hash_t(1000 * kind + size_t(device.index + 2));
+       return hash == -1 ? -2 : hash;
      }},
     {Py_tp_richcompare, (void*)device_compare},
     {Py_tp_methods, device_methods},
@@ -304,14 +355,17 @@ std::optional<Device> default_device() {
 
 bool to_device(PyObject* object, Device& device) {
   if (Py_TYPE(object) == g_device_type) {
+    if (!absent_in(object).empty()) Device::parse(absent_in(object));  // throws
     device = device_in(object);
     return true;
   }
+  int64_t index;
+  if (PyLong_CheckExact(object) && to_integer(object, index)) {  // an accelerator's
+    check(index >= 0, "Device index must not be negative");
+    fail(ErrorKind::Runtime, "Cannot access accelerator device when none is available.");
+  }
   if (!PyUnicode_Check(object)) return false;
-  Py_ssize_t length;
-  const char* characters = PyUnicode_AsUTF8AndSize(object, &length);
-  if (!characters) throw PythonError();
-  device = Device::parse({characters, size_t(length)});
+  device = Device::parse(utf8(object));
   return true;
 }
 

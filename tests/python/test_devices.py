@@ -1,5 +1,7 @@
 """Where tensors are made: on the CPU, or on the meta device, without data."""
 
+import copy
+import pickle
 import subprocess
 import sys
 import threading
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import rushlight
+from same import assert_same
 
 MAKERS = [
     "zeros(2)",
@@ -199,3 +202,35 @@ def test_steps_and_conversions_keep_to_the_device(torch):
         return told, str(caught.value).split(": [")[0]
 
     assert story(rushlight) == story(torch)
+
+
+NAMED = """
+repr(torch.device('cuda:1')), str(torch.device('cuda:1')), torch.device('mps').type, torch.device('cuda').index
+torch.device('cuda', 1) == torch.device('cuda:1'), torch.device('cuda') == torch.device('mps')
+torch.device('cuda') == torch.ones(1).device, torch.device(torch.device('xla'))
+len({torch.device('cuda:0'), torch.device('cuda', 0), torch.device('cuda'), torch.device('cpu')})
+copy.deepcopy(torch.device('cuda:1')), pickle.loads(pickle.dumps(torch.device('cuda:1')))
+torch.device('cuda:a')
+torch.device('cuda:')
+torch.device('cuda:1', 1)
+torch.device('cpu', -1)
+torch.device('nothing')
+torch.device(0)
+torch.device(-1)
+torch.ones(1, device=0)
+torch.ones(1).to(1)
+torch.ones(1).to(torch.device('cuda'))
+torch.ones(1).to('xpu')
+torch.ones(1).cuda(torch.device('cuda:0'))
+torch.ones(1).cuda(0)
+torch.ones(1).cuda(-1)
+torch.ones(1).cuda('cpu')
+torch.tensor([1.0], device=torch.device('cuda:0'))
+torch.nn.Linear(1, 1, device=torch.device('cuda'))
+torch.nn.Linear(1, 1).to(0)
+"""
+
+
+@pytest.mark.parametrize("source", NAMED.strip().split("\n"))
+def test_devices_that_are_not_there_can_be_named_but_not_used(torch, source):
+    assert_same(torch, source, copy=copy, pickle=pickle)

@@ -1,5 +1,6 @@
 """Module and its containers beside PyTorch: lines run one after the other on both libraries, with the same outcome each."""
 
+import inspect
 import warnings
 from collections import OrderedDict
 
@@ -455,3 +456,17 @@ def test_data_parallel_without_accelerators_calls_its_module(torch):
         assert library.nn.parallel.DataParallel is library.nn.DataParallel
         with pytest.raises(ValueError, match="Default process group has not been initialized"):
             library.nn.parallel.DistributedDataParallel(library.nn.Linear(1, 1))
+
+
+def test_signatures_of_modules_and_their_classes(torch):
+    class Own:
+        def __init__(self, width):
+            super().__init__()
+
+    for library in (rushlight, torch):
+        nn = library.nn
+        for module in (nn.Linear(2, 3), nn.Sequential(), nn.Module()):
+            assert str(inspect.signature(module)) == "(*args, **kwargs)"
+        assert list(inspect.signature(type("Plain", (nn.Module,), {})).parameters) == ["args", "kwargs"]
+        assert list(inspect.signature(type("Net", (Own, nn.Module), {})).parameters) == ["width"]
+        assert next(iter(inspect.signature(nn.Linear).parameters)) == "in_features"

@@ -80,6 +80,18 @@ def _table(name):
     return property(lambda self: _Table(self, name), replace)
 
 
+class _CallSignature:
+    """What inspect.signature tells of a module's call; a class with a constructor keeps that one's."""
+
+    def __get__(self, module, owner):
+        if module is None and owner.__init__ is not Module.__init__:
+            raise AttributeError("__signature__")
+        from inspect import Parameter, Signature
+
+        kinds = {"args": Parameter.VAR_POSITIONAL, "kwargs": Parameter.VAR_KEYWORD}
+        return Signature([Parameter(name, kind) for name, kind in kinds.items()])
+
+
 # -- Hooks of all modules ------------------------------------------------------------------------------
 
 _global_forward_pre_hooks: OrderedDict = OrderedDict()
@@ -179,6 +191,7 @@ class Module(Stateful, Convertible):
     _version = 1
     call_super_init = False
     dump_patches = False
+    __signature__ = _CallSignature()
 
     _parameters = _table("_parameters")
     _buffers = _table("_buffers")
