@@ -107,6 +107,7 @@ newaxis = None
 _LAZY = frozenset(
     (
         "nn",
+        "version",
         "distributed",
         "distributions",
         "func",

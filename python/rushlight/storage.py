@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -203,15 +204,21 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage._of(self)
 
 
-def storage(self: Tensor) -> TypedStorage:
-    """What the elements lie in, read in their dtype."""
+@functools.cache
+def _warn_of_typed_storages() -> None:
+    """Warns the first caller of storage()."""
     warnings.warn(
         "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage "
         "class. This should only matter to you if you are using storages directly.  To access UntypedStorage "
         "directly, use tensor.untyped_storage() instead of tensor.storage()",
         UserWarning,
-        stacklevel=2,
+        stacklevel=3,
     )
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """What the elements lie in, read in their dtype."""
+    _warn_of_typed_storages()
     return TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)
 
 

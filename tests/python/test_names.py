@@ -153,3 +153,25 @@ def test_swapping_parameters_is_refused():
     future.set_swap_module_params_on_conversion(False)
     with pytest.raises(NotImplementedError, match="set_overwrite_module_params_on_conversion"):
         future.set_swap_module_params_on_conversion(True)
+
+
+def test_accelerators_that_are_not_there_answer(torch):
+    names = ("max_memory_allocated", "max_memory_reserved", "seed", "seed_all", "get_rng_state_all")
+    for library in (rushlight, torch):
+        cuda = library.cuda
+        assert [getattr(cuda, name)() for name in names] == [0, 0, None, None, []]
+        assert library.version.cuda is None and library.version.__version__ == str(library.__version__)
+        with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+            cuda.get_device_capability()
+
+
+def test_tuples_of_sizes_that_a_program_may_say_once(torch):
+    for source in ("_pair(3)", "_pair([1, 2, 3])", "_single(2)", "_triple('abc')", "_ntuple(5)(0)", "_pair.__name__"):
+        ours, theirs = (eval(source, vars(library.nn.modules.utils)) for library in (rushlight, torch))
+        assert ours == theirs
+
+
+def test_storages_warn_once():
+    code = "import torch; x = torch.ones(2)\nfor _ in range(2): x.storage()\nx.storage()"
+    run = subprocess.run([sys.executable, "-m", "rushlight", "-c", code], capture_output=True, text=True, check=True)
+    assert run.stderr.count("TypedStorage is deprecated") == 1 and "<string>:2" in run.stderr

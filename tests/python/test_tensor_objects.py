@@ -148,8 +148,6 @@ def test_storages_are_what_tensors_share():
     view.untyped_storage().fill_(0)
     assert tensor.tolist() == [0] * 6
     assert torch.is_storage(tensor.untyped_storage()) and not torch.is_storage(tensor)
-    with pytest.warns(UserWarning, match="TypedStorage is deprecated"):
-        tensor.storage()
 
 
 def test_set_makes_a_tensor_part_of_another_storage():

@@ -38,15 +38,26 @@ def memory_allocated(device=None) -> int:
     return 0
 
 
-def memory_reserved(device=None) -> int:
-    """Bytes on the device: none."""
-    return 0
+max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+
+
+def seed() -> None:
+    """Nothing to seed; PyTorch accepts this without CUDA too."""
+
+
+seed_all = seed
+
+
+def get_rng_state_all() -> list:
+    """The states of the devices' generators: none."""
+    return []
 
 
 def _unavailable(*args, **kwargs):
     raise AssertionError("Torch not compiled with CUDA enabled")
 
 
+init = get_rng_state = get_device_capability = ipc_collect = _unavailable
 synchronize = current_device = set_device = get_device_name = get_device_properties = current_stream = _unavailable
 Stream = Event = _unavailable
 
