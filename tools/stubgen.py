@@ -145,6 +145,10 @@ def join(texts):
     return ", ".join(texts)
 
 
+# The functions of nn.functional that take `out=`: is_of_library() in src/python/operations.cpp.
+WITH_OUT = {"gelu", "hardshrink", "linear", "logsigmoid", "softplus", "softshrink"}
+
+
 def takes_out(entry):
     """Whether `out=` is accepted: by functions that make new tensors."""
     if "copies" in entry.variants:
@@ -190,7 +194,7 @@ def callables(entries):
                 for signature in signatures(entry, False, in_place, out=True):
                     functions.add(name, signature, "Tensor" if returned == "Self" else returned)
             if is_nn or "also-nn" in variants:
-                for signature in signatures(entry, False, in_place):
+                for signature in signatures(entry, False, in_place, out=name in WITH_OUT):
                     nn.add(name, signature, "Tensor" if returned == "Self" else returned)
             if is_tensor and not opgen.NO_METHOD & variants:
                 for signature in signatures(entry, True, in_place):

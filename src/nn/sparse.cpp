@@ -10,12 +10,12 @@ namespace rushlight::nn {
 
 namespace {
 
-/// A negative `padding_idx` counts from the end.
-void wrap_padding(Layer& layer) {
+/// A negative `padding_idx` counts from the end; `spoken` is what PyTorch calls it.
+void wrap_padding(Layer& layer, const char* spoken) {
   if (layer.is_none("padding_idx")) return;
   int64_t count = layer.integer("num_embeddings"), padding = layer.integer("padding_idx");
-  check(padding < count && padding >= -count, ErrorKind::Assertion,
-        "Padding_idx must be within num_embeddings");
+  check(padding < count && padding >= -count, ErrorKind::Assertion, spoken,
+        " must be within num_embeddings");
   layer.set("padding_idx", Value(padding < 0 ? padding + count : padding));
 }
 
@@ -26,9 +26,9 @@ void reset_table(Layer& layer) {
 }
 
 /// The weight that is given, or room for one.
-Tensor table(Layer& layer, const Arguments& arguments) {
+Tensor table(Layer& layer, const Arguments& arguments, const char* spoken_padding) {
   int64_t count = layer.integer("num_embeddings"), size = layer.integer("embedding_dim");
-  wrap_padding(layer);
+  wrap_padding(layer, spoken_padding);
   const Tensor& given = arguments["_weight"].tensor_or_undefined();
   check(!given.defined() || same(given.shape(), Ints({count, size})), ErrorKind::Assertion,
         "Shape of weight does not match num_embeddings and embedding_dim");
@@ -64,7 +64,7 @@ constinit const LayerEntry layer::Embedding = {
     .hidden = "_weight, _freeze",
     .build =
         [](Layer& layer, const Arguments& arguments) {
-          Tensor weight = table(layer, arguments);
+          Tensor weight = table(layer, arguments, "Padding_idx");
           if (arguments["_freeze"].as<bool>())
             layer.register_parameter("weight", weight);
           else
@@ -95,7 +95,7 @@ constinit const LayerEntry layer::EmbeddingBag = {
     .hidden = "_weight",
     .build =
         [](Layer& layer, const Arguments& arguments) {
-          layer.add_parameter("weight", table(layer, arguments));
+          layer.add_parameter("weight", table(layer, arguments, "padding_idx"));
         },
     .reset = reset_table,
     .forward =

@@ -46,8 +46,9 @@ void check_bags(const Tensor& input, const Tensor& offsets, const Tensor& sample
         info(offsets.dtype()).spoken);
 }
 
-/// Throws unless the indices are rows of the weight; of `largest`, the mode "max", in other words.
-void check_table(const Tensor& input, const Tensor& weight, bool largest) {
+/// Throws unless the indices are rows of the weight: in other words where PyTorch does not take its
+/// fast way.
+void check_table(const Tensor& input, const Tensor& weight, bool fast) {
   check(is_floating(weight.dtype()),
         "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, "
         "BFloat16, Float, Double; but got torch.",
@@ -63,7 +64,7 @@ void check_table(const Tensor& input, const Tensor& weight, bool largest) {
   for (int64_t i = 0; i < wide.numel(); ++i) {
     int64_t row = wide.data<int64_t>()[i];
     bool valid = row >= 0 && row < weight.size(0);
-    check(valid || !largest,
+    check(valid || fast,
           "embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be ", row,
           " (of ", weight.size(0), ")");
     check(valid, "Index ", i, " of input takes value ", row,
@@ -195,7 +196,7 @@ constinit const Op op::embedding_bag = {
                       std::string_view mode, bool sparse, const Tensor& sample_weights,
                       bool include_last_offset, std::optional<int64_t> padding_idx) -> Tensor {
       check_bags(input, offsets, sample_weights, mode);
-      check_table(input, weight, mode == "max");
+      check_table(input, weight, mode != "max" && !padding_idx && weight.dtype() != DType::Float64);
       check(mode == "sum" || mode == "mean" || mode == "max", ErrorKind::Value,
             "mode has to be one of sum, mean or max");
       check(mode != "max" || !scale_grad_by_freq, ErrorKind::Value,

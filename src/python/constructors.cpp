@@ -31,6 +31,19 @@ std::optional<Device> to_place(const char* function, PyObject* object) {
   return place;
 }
 
+/// Whether an object that is neither array nor list hands out its elements by DLPack.
+bool speaks_dlpack(PyObject* data) {
+  bool common = PyList_Check(data) || PyTuple_Check(data) || PyFloat_Check(data) ||
+                PyLong_Check(data) || is_tensor(data) || is_array(data);
+  return !common && PyObject_HasAttrString(data, "__dlpack__");
+}
+
+Tensor shared_by_dlpack(PyObject* data) {
+  Object module = checked(PyImport_ImportModule("rushlight._C"));
+  Object tensor = checked(PyObject_CallMethod(module.get(), "from_dlpack", "O", data));
+  return tensor_of(tensor.get());
+}
+
 /// torch.tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)
 PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
@@ -59,7 +72,10 @@ PyObject* make(PyObject*, PyObject* args, PyObject* kwargs) {
                            "torch.tensor(sourceTensor).",
                            1));
     }
-    Tensor tensor = tensor_from_data(data, dtype == Py_None ? std::optional<DType>() : wanted);
+    auto given = dtype == Py_None ? std::optional<DType>() : wanted;
+    Tensor tensor =
+        speaks_dlpack(data) ? shared_by_dlpack(data).clone() : tensor_from_data(data, given);
+    if (given) tensor = tensor.to(*given);
     if (place.type == DeviceType::Meta) tensor = make_tensor(tensor.shape(), tensor.dtype(), place);
     check(!requires_grad || is_floating(tensor.dtype()),
           "Only Tensors of floating point and complex dtype can require gradients");
@@ -91,9 +107,10 @@ PyObject* as_tensor(PyObject*, PyObject* args, PyObject* kwargs) {
     check(dtype == Py_None || to_dtype(dtype, wanted), ErrorKind::Type,
           "as_tensor(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(dtype)->tp_name);
     Tensor tensor =
-        is_tensor(data) ? tensor_of(data)
-        : is_numpy_array(data)
-            ? share_array(data)
+        is_tensor(data)        ? tensor_of(data)
+        : is_numpy_array(data) ? share_array(data)
+        : speaks_dlpack(data)
+            ? shared_by_dlpack(data)
             : tensor_from_data(data, dtype == Py_None ? std::optional<DType>() : wanted);
     if (dtype != Py_None) tensor = tensor.to(wanted);
     if (auto place = to_place("as_tensor", device); place && *place != tensor.device())

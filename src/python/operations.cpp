@@ -189,6 +189,13 @@ bool takes_out(const OpInfo& info) {
                              [](const Return& result) { return result.type == Type::Tensor; });
 }
 
+/// The functions of nn.functional that PyTorch does not write in Python: they take `out=` as well.
+bool is_of_library(std::string_view name) {
+  constexpr std::string_view kNames[] = {"gelu",       "hardshrink", "linear",
+                                         "logsigmoid", "softplus",   "softshrink"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
 Overload make_overload(const Op& op, bool is_method) {
   Overload overload{&op, {}};
   const Schema& schema = op.info->schema;
@@ -268,7 +275,10 @@ void fill_tables() {
       function.overloads.back().takes_out = takes_out(info);
     }
     if (info.is_method) add_to(g_methods, name, *op, false, true);
-    if (info.is_nn) add_to(g_nn_functions, name, *op, false, false);
+    if (info.is_nn) {
+      Callable& function = add_to(g_nn_functions, name, *op, false, false);
+      function.overloads.back().takes_out = is_of_library(name) && takes_out(info);
+    }
     // Out of the torch namespace, whatever its entry is called.
     if (info.is_private) add_to(g_functions, name[0] == '_' ? name : "_" + name, *op, false, false);
     if (!info.in_place) continue;

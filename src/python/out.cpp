@@ -35,9 +35,11 @@ void take_dtype(const Op& op, Value* arguments, const Tensor& target) {
   if (index < 0) return;
   if (arguments[index].is_none()) arguments[index] = Value(target.dtype());
   DType dtype = arguments[index].as<DType>();
-  check(!op.info->tensor_parameters.empty() || dtype == target.dtype(), "dtype ",
-        info(dtype).spoken, " does not match dtype of out parameter (", info(target.dtype()).spoken,
-        ")");
+  if (dtype == target.dtype()) return;
+  check(op.info->tensor_parameters.empty(), "Expected out tensor to have dtype ", type_name(dtype),
+        ", but got ", type_name(target.dtype()), " instead");
+  fail(ErrorKind::Runtime, "dtype ", info(dtype).spoken, " does not match dtype of out parameter (",
+       info(target.dtype()).spoken, ")");
 }
 
 /// A target of another shape becomes row-major, with a warning if it had elements.
@@ -92,6 +94,8 @@ void check_dtype(const Op& op, const Tensor& result, const Tensor& target, bool 
           info(to).spoken);
     check(name != "cummax" && name != "cummin" && name != "logcumsumexp", "expected scalar_type ",
           info(from).spoken, " but found ", info(to).spoken);
+    check((name != "all" && name != "any") || to == DType::UInt8, name,
+          " only supports bool tensor for result, got: ", info(to).spoken);
     check(!is_exact_elementwise(name), "Found dtype ", info(to).spoken, " but expected ",
           info(from).spoken);
     check(!one_of_several && !op.info->copies_view && !is_exact(name),

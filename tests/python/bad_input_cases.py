@@ -386,7 +386,11 @@ torch.randperm(129, dtype=torch.int8)
 torch.set_num_interop_threads(0)
 F.embedding_bag(torch.tensor([[0, 9]]), torch.ones(4, 3), mode='max')
 F.embedding_bag(torch.tensor([[0, 9]]), torch.ones(4, 3), mode='sum')
+F.embedding_bag(torch.tensor([[0, 9]]), torch.ones(4, 3), mode='sum', padding_idx=0)
+F.embedding_bag(torch.tensor([[0, 9]]), torch.ones(4, 3).double(), mode='mean')
 F.embedding_bag(torch.tensor([[0, 1]]), torch.ones(4, 3), padding_idx=9)
+nn.EmbeddingBag(4, 3, padding_idx=9)
+nn.Embedding(4, 3, padding_idx=9)
 F.embedding_bag(torch.tensor([[0, 1]]), torch.ones(4, 3), mode='sum', per_sample_weights=torch.ones(1, 2).double())
 torch.zeros(2) + 'a'
 torch.zeros(2) + None

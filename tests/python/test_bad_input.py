@@ -160,15 +160,24 @@ def test_warnings_are_those_of_pytorch(torch, source):
         "torch.randperm(256, dtype=torch.uint8).sort()[0].tolist()",
         "torch.randperm(128, dtype=torch.int8).sum().item()",
         "torch.tensor([1, np.array(2.5)]).tolist()",
+        "torch.tensor(Lender(torch.ones(2)), dtype=torch.float64).tolist()",
+        "(lambda x: torch.as_tensor(Lender(x)).data_ptr() == x.data_ptr())(torch.ones(2))",
         "format(torch.ones((), device='meta'))",
         "(lambda x: x.new(x.storage()).data_ptr() == x.data_ptr())(torch.ones(3))",
         "(lambda x: (x.numpy(), x.resize_(2), x.resize_(3))[1].shape)(torch.ones(3))",
     ],
 )
 def test_what_is_no_mistake(torch, source):
+    class Lender:
+        """Only speaks DLPack."""
+
+        def __init__(self, tensor):
+            self.__dlpack__, self.__dlpack_device__ = tensor.__dlpack__, tensor.__dlpack_device__
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert eval(source, scope(rushlight)) == eval(source, scope(torch))
+        values = [eval(source, {**scope(library), "Lender": Lender}) for library in (rushlight, torch)]
+    assert values[0] == values[1]
 
 
 def test_set_default_tensor_type_is_deprecated(torch):
