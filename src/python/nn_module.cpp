@@ -222,8 +222,11 @@ PyObject* call_forward(PyObject* self, PyObject* const* arguments, size_t flags,
 PyObject* module_vectorcall(PyObject* self, PyObject* const* arguments, size_t flags,
                             PyObject* names) {
   PyTypeObject* type = Py_TYPE(self);
-  if (type->tp_call != PyVectorcall_Call) [[unlikely]] {
-    // The class was given a __call__ of its own after it was made.
+  bool fast = PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL);
+  if (fast && type->tp_call != PyVectorcall_Call) [[unlikely]] {
+    // The class was given a __call__ of its own after it was made. From now on Python finds it, and
+    // only its super().__call__ comes here, as it does from classes that were made with one.
+    type->tp_flags &= ~Py_TPFLAGS_HAVE_VECTORCALL;
     Object call = Object::steal(PyObject_GetAttrString((PyObject*)type, "__call__"));
     return call ? call_method(call.get(), self, arguments, flags, names) : nullptr;
   }

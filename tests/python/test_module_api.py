@@ -470,3 +470,37 @@ def test_signatures_of_modules_and_their_classes(torch):
         assert list(inspect.signature(type("Plain", (nn.Module,), {})).parameters) == ["args", "kwargs"]
         assert list(inspect.signature(type("Net", (Own, nn.Module), {})).parameters) == ["width"]
         assert next(iter(inspect.signature(nn.Linear).parameters)) == "in_features"
+
+
+def test_a_call_of_its_own_calls_that_of_its_base(torch):
+    def story(library):
+        nn, told = library.nn, []
+
+        class Twice(nn.Linear):
+            def __call__(self, x):
+                return super().__call__(x) * 2
+
+        class Inner(Twice):
+            def forward(self, x):
+                return super().forward(x) + 1
+
+        class Joined(nn.Module):
+            def __call__(self, x, y):  # with other parameters than forward()
+                return nn.Module.__call__(self, x + y)
+
+            def forward(self, x):
+                return x
+
+        class Later(nn.Linear):
+            pass
+
+        for module in (Twice(2, 1), Inner(2, 1), Later(2, 1)):
+            nn.init.ones_(module.weight), nn.init.zeros_(module.bias)
+            told.append(module(library.ones(1, 2)).item())
+            module.register_forward_hook(lambda module, args, result: result * 10)
+            told.append(module(library.ones(1, 2)).item())
+        Later.__call__ = lambda self, x: super(Later, self).__call__(x) + 5
+        told += [module(library.ones(1, 2)).item() for _ in range(2)]
+        return told, Joined()(library.ones(1), library.ones(1)).item()
+
+    assert story(rushlight) == story(torch)
