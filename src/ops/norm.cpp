@@ -263,12 +263,16 @@ constinit const Op op::dist = {
 };
 
 constinit const Op op::normalize = {
-    .schema = "normalize(Tensor input, float p=2.0, int dim=1, float eps=1e-12) -> Tensor",
-    .doc = "`input` divided by its p-norm along `dim`, or by `eps` if that is larger.",
-    .examples = "F.normalize(randn(3, 4))\nF.normalize(randn(3, 4), p=1, dim=0)",
+    .schema = "normalize(Tensor input, float p=2.0, int[1]? dim=[1], float eps=1e-12) -> Tensor",
+    .doc =
+        "`input` divided by its p-norm along `dim` (one, several, or None for all), or by `eps` if "
+        "larger.",
+    .examples =
+        "F.normalize(randn(3, 4))\nF.normalize(randn(3, 4), p=1, dim=0)\n"
+        "F.normalize(randn(2, 3, 4), dim=(-2, -1))\nF.normalize(randn(3, 4), dim=None)",
     .variants = "nn",
-    .compose = run([](const Tensor& input, double p, int64_t dim, double eps) {
-      Tensor length = rushlight::linalg_vector_norm(input, p, Ints{dim}, true);
+    .compose = run([](const Tensor& input, double p, std::optional<Ints> dim, double eps) {
+      Tensor length = rushlight::linalg_vector_norm(input, p, dim, true);
       return input / length.clamp_min(Scalar(eps)).expand(input.shape());
     }),
 };
