@@ -504,3 +504,17 @@ def test_a_call_of_its_own_calls_that_of_its_base(torch):
         return told, Joined()(library.ones(1), library.ones(1)).item()
 
     assert story(rushlight) == story(torch)
+
+
+def test_members_of_any_kind_are_named_by_path(torch):
+    def story(torch):
+        inner = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1, bias=False))
+        inner[1].weight = inner[0].weight
+        model = torch.nn.Sequential(inner, torch.nn.Tanh(), inner)
+        tables = {"_parameters": lambda part: part._parameters.items(), "_modules": lambda part: part._modules.items()}
+        flags = [{}, {"prefix": "net"}, {"recurse": False}, {"remove_duplicate": False}]
+        return [
+            [path for path, _ in model._named_members(table, **flag)] for table in tables.values() for flag in flags
+        ]
+
+    assert story(rushlight) == story(torch)

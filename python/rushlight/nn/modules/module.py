@@ -325,6 +325,18 @@ class Module(Stateful, Convertible):
         """Pairs of path and parameter."""
         yield from self._named_tensors("_parameters", prefix, recurse, remove_duplicate)
 
+    def _named_members(self, get_members_fn, prefix="", recurse=True, remove_duplicate=True):
+        """Pairs of path and member, of the pairs that `get_members_fn` gives for this module and its parts."""
+        parts = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        seen: dict = {}
+        for place, module in parts:
+            for name, member in get_members_fn(module):
+                if member is None or id(member) in seen:
+                    continue
+                if remove_duplicate:
+                    seen[id(member)] = member
+                yield f"{place}.{name}" if place else name, member
+
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """The buffers of this module and, if `recurse`, of its parts; each once."""
         for _, buffer in self.named_buffers(recurse=recurse):
