@@ -16,6 +16,13 @@ void check_floating(const Tensor& input, std::string_view name) {
         "_cpu\" not implemented for '", info(input.dtype()).spoken, "'");
 }
 
+/// `compute(input)`, in float32 where the input's own type would round after every step.
+template <class Compute>
+Tensor rounded_once(const Tensor& input, Compute compute) {
+  if (!is_half(input.dtype())) return compute(input);
+  return compute(input.to(DType::Float32)).to(input.dtype());
+}
+
 void hardtanh_forward(Call& call) {
   DType dtype = call.arguments[0].tensor().dtype();
   check(dtype != DType::Bool, "Bool inputs not supported for hardtanh");
@@ -97,7 +104,7 @@ constinit const Op op::_hardsigmoid = {
     .variants = "private, in-place",
     .forward = run([](const Tensor& input) {
       check_floating(input, "hardsigmoid");
-      return (input + 3).clamp(0, 6) / 6;
+      return rounded_once(input, [](const Tensor& x) { return (x + 3).clamp(0, 6) / 6; });
     }),
     .save = "input",
     .backward =
@@ -124,7 +131,7 @@ constinit const Op op::_hardswish = {
     .variants = "private, in-place",
     .forward = run([](const Tensor& input) {
       check_floating(input, "hardswish");
-      return input * (input + 3).clamp(0, 6) / 6;
+      return rounded_once(input, [](const Tensor& x) { return x * (x + 3).clamp(0, 6) / 6; });
     }),
     .save = "input",
     .backward =
@@ -152,7 +159,7 @@ constinit const Op op::_mish = {
     .variants = "private, in-place",
     .forward = run([](const Tensor& input) {
       check_floating(input, "mish");
-      return input * input.exp().log1p().tanh();
+      return rounded_once(input, [](const Tensor& x) { return x * x.exp().log1p().tanh(); });
     }),
     .save = "input",
     .backward =
@@ -235,7 +242,8 @@ constinit const Op op::_celu = {
     .forward = run([](const Tensor& input, const Scalar& alpha) {
       check_floating(input, "elu");
       check(alpha.real() != 0, "ZeroDivisionError: alpha cannot be 0 for CELU");
-      return where(input <= 0, (input / alpha).expm1() * alpha, input);
+      return rounded_once(
+          input, [&](const Tensor& x) { return where(x <= 0, (x / alpha).expm1() * alpha, x); });
     }),
     .save = "input",
     .backward =
@@ -306,7 +314,9 @@ constinit const Op op::glu = {
     .forward = run([](const Tensor& input, int64_t dim) {
       int64_t half = half_of(input, dim);
       check_floating(input, "glu");
-      return input.narrow(dim, 0, half) * input.narrow(dim, half, half).sigmoid();
+      return rounded_once(input, [&](const Tensor& x) {
+        return x.narrow(dim, 0, half) * x.narrow(dim, half, half).sigmoid();
+      });
     }),
     .save = "input",
     .backward =

@@ -359,6 +359,13 @@ def test_functional(ours, theirs, text, dtype):
     assert_same(ours.run(text, x=ours.run(make)), theirs.run(text, x=theirs.run(make)), text)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["hardsigmoid", "hardswish", "mish", "celu", "glu"])
+def test_half_precision_is_rounded_once(ours, theirs, name, dtype):
+    text = f"torch.nn.functional.{name}(torch.linspace(-9, 9, 4000).to(torch.{dtype})).tolist()"
+    assert ours.run(text) == theirs.run(text)
+
+
 def gradients(library, text):
     """Values of the first and second derivative of an expression in x, weighted so that no two elements are alike."""
     torch = library.torch
