@@ -369,7 +369,7 @@ PyMethodDef methods[] = {
 PyGetSetDef attributes[] = {
     {"training", get_training, set_training, "Whether the module is being trained.", nullptr},
     {"_hooked", get_hooked, set_hooked, nullptr, nullptr},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {"_own_dict", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};
 PyMemberDef members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(ModuleObject, dict), READONLY, nullptr},

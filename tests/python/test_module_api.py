@@ -518,3 +518,22 @@ def test_members_of_any_kind_are_named_by_path(torch):
         ]
 
     assert story(rushlight) == story(torch)
+
+
+def test_dict_of_a_module_shows_its_tables_and_takes_them(torch):
+    def story(torch):
+        layer = torch.nn.Linear(2, 1)
+        shown = sorted(name for name in vars(layer) if "hook" not in name and "compiled" not in name)
+        layer.__dict__["mark"] = 3
+        layer.__dict__.update(other=4, training=False)
+        told = [shown, layer.mark, layer.other, layer.training, layer.__dict__.pop("other"), hasattr(layer, "other")]
+        layer.__dict__["_parameters"]["bias"] = None
+        copied = layer.__new__(type(layer))
+        copied.__dict__ = layer.__dict__.copy()  # as libraries clone modules for inner loops
+        copied._parameters = copied._parameters.copy()
+        copied._parameters["weight"] = layer.weight * 2  # with its history
+        copied(torch.ones(1, 2)).sum().backward()
+        del layer.__dict__["mark"]
+        return [*told, layer.bias, layer.weight.grad.tolist(), copied.mark, hasattr(layer, "mark"), str(copied)]
+
+    assert story(rushlight) == story(torch)

@@ -11,14 +11,14 @@ def hook_table(name):
     """A dict of hooks that exists once it is asked for."""
 
     def get(self):
-        return self.__dict__.setdefault(name, OrderedDict())
+        return self._own_dict.setdefault(name, OrderedDict())
 
     def set(self, value):
-        self.__dict__[name] = value
+        self._own_dict[name] = value
         self._hooked = self._hooked or bool(value)
 
     def delete(self):
-        self.__dict__.pop(name, None)
+        self._own_dict.pop(name, None)
 
     return property(get, set, delete)
 

@@ -68,7 +68,7 @@ class Stateful(ModuleBase):
         metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = metadata
-        own = self.__dict__
+        own = self._own_dict
         for hook in own.get("_state_dict_pre_hooks", {}).values():
             hook(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
@@ -86,7 +86,7 @@ class Stateful(ModuleBase):
     def _load_from_state_dict(
         self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
     ):
-        for hook in self.__dict__.get("_load_state_dict_pre_hooks", {}).values():
+        for hook in self._own_dict.get("_load_state_dict_pre_hooks", {}).values():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         transient = self._non_persistent_buffers_set
         own = {name: value for name, value in self._parameters.items() if value is not None}
@@ -140,7 +140,7 @@ class Stateful(ModuleBase):
                     child_prefix = prefix + name + "."
                     load(child, {k: v for k, v in state.items() if k.startswith(child_prefix)}, child_prefix)
             keys = _IncompatibleKeys(missing, unexpected)
-            for hook in module.__dict__.get("_load_state_dict_post_hooks", {}).values():
+            for hook in module._own_dict.get("_load_state_dict_post_hooks", {}).values():
                 if hook(module, keys) is not None:
                     raise AssertionError(
                         "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "

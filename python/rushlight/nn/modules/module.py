@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _C
 from rushlight._C import Tensor
+from rushlight.nn.modules._attributes import Attributes
 from rushlight.nn.modules._convert import Convertible
 from rushlight.nn.modules._hook_tables import _WrappedHook, hook_table, register
 from rushlight.nn.modules._state import Stateful, _IncompatibleKeys  # noqa: F401
@@ -442,15 +443,15 @@ class Module(Stateful, Convertible):
         """The full ones and the others."""
         found: dict = {True: [], False: [], None: []}
         found[_global_is_full_backward_hook] += _global_backward_hooks.values()
-        found[self._is_full_backward_hook] += self.__dict__.get("_backward_hooks", {}).values()
+        found[self._is_full_backward_hook] += self._own_dict.get("_backward_hooks", {}).values()
         return found[True], found[False]
 
     def _get_backward_pre_hooks(self):
-        return [*_global_backward_pre_hooks.values(), *self.__dict__.get("_backward_pre_hooks", {}).values()]
+        return [*_global_backward_pre_hooks.values(), *self._own_dict.get("_backward_pre_hooks", {}).values()]
 
     def _call_impl(self, *args, **kwargs):
         """Forward with all hooks. Modules that never had any are called without it."""
-        own = self.__dict__
+        own = self._own_dict
         if not _has_any_global_hook():
             _C._set_modules_hooked(False)
             if not any(own.get(name) for name in _CALL_HOOKS):
@@ -467,41 +468,61 @@ class Module(Stateful, Convertible):
 
     # -- Copies ------------------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict:
+    def _state_with(self, table) -> dict:
         state = {"training": self.training}
-        for table in ("_parameters", "_buffers", "_modules"):
-            state[table] = OrderedDict(self._items(table))
+        for name in _TABLES:
+            state[name] = table(name)
         state["_non_persistent_buffers_set"] = self._transient_buffers()
         state.update(self._settings())
-        state.update(self.__dict__)
+        state.update(self._own_dict)
         return state
+
+    def __getstate__(self) -> dict:
+        return self._state_with(lambda name: OrderedDict(self._items(name)))
 
     def __setstate__(self, state) -> None:
         self._restore()
         state = dict(state)
         transient = state.pop("_non_persistent_buffers_set", ())
-        for name, value in state.pop("_parameters", {}).items():
-            self._set_entry("_parameters", name, value)
-        for name, value in state.pop("_buffers", {}).items():
-            self._set_entry("_buffers", name, value, name not in transient)
-        for name, value in state.pop("_modules", {}).items():
-            self._set_entry("_modules", name, value)
-        settings = self._settings()
+        for table in _TABLES:
+            for name, value in state.pop(table, {}).items():
+                self._set_entry(table, name, value, name not in transient)
         for name, value in state.items():
-            if name in settings or name == "training" or isinstance(value, Tensor):
-                setattr(self, name, value)
-            else:
-                self.__dict__[name] = value
+            self._put(name, value)
         self._hooked = any(state.get(name) for name in _CALL_HOOKS)
 
+    def _put(self, name, value) -> None:
+        """Makes `value` what `__dict__` shows under this name."""
+        if name in _TABLES or name == "training" or name in self._settings() or isinstance(value, Tensor):
+            setattr(self, name, value)
+        else:
+            self._own_dict[name] = value
+
+    @property
+    def __dict__(self):
+        return Attributes(self)
+
+    @__dict__.setter
+    def __dict__(self, state):
+        self._own_dict.clear()
+        self.__setstate__(state)
+
     def __dir__(self) -> list[str]:
-        names = [*dir(type(self)), *self.__dict__, *self._settings(), *self._parameters, *self._modules, *self._buffers]
+        names = [
+            *dir(type(self)),
+            *self._own_dict,
+            *self._settings(),
+            *self._parameters,
+            *self._modules,
+            *self._buffers,
+        ]
         return sorted(name for name in names if not name[0].isdigit())
 
     def compile(self, *args, **kwargs) -> None:
         """Does nothing: modules run as they are."""
 
 
+_TABLES = ("_parameters", "_buffers", "_modules")
 _CALL_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
