@@ -28,6 +28,8 @@ class Attributes(dict):
     popitem: Any = MutableMapping.popitem
     clear: Any = MutableMapping.clear
 
-    def __ior__(self, other):
+    def _merge(self, other):
         self.update(other)
         return self
+
+    __ior__: Any = _merge
