@@ -136,7 +136,17 @@ _ABSENT = {
 }
 
 
-__getattr__ = _getter(__name__, {"_VF": "_extension", **{name: name for name in _LAZY}}, _ABSENT, hint="")
+# Operations on lists of tensors, each also in place (`_foreach_add_`); and those with one form.
+_LISTWISE = (
+    "abs acos add addcdiv addcmul asin atan ceil clamp_max clamp_min cos cosh div erf erfc exp expm1 floor frac lerp "
+    "lgamma log log10 log1p log2 maximum minimum mul neg pow reciprocal round rsqrt sigmoid sign sin sinh sqrt sub tan "
+    "tanh trunc"
+).split()
+_LISTWISE += [f"{name}_" for name in _LISTWISE] + ["clone", "max", "mm", "norm", "powsum", "copy_", "zero_"]
+
+_LATER = {name: name for name in _LAZY} | {f"_foreach_{name}": "_foreach" for name in _LISTWISE}
+
+__getattr__ = _getter(__name__, {"_VF": "_extension", **_LATER}, _ABSENT, hint="")
 
 _C.__getattr__ = _getter(
     _C.__name__,
