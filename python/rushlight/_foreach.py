@@ -86,19 +86,19 @@ def _check_tensors(name, value) -> None:
 
 def _apply(name, self, *arguments, **options):
     given = sorted(options.keys() & _POSITIONS, key=_POSITIONS.__getitem__)
-    arguments = [*arguments, *(options.pop(keyword) for keyword in given)]
-    tensors = arguments[0] if name == "pow" and arguments and isinstance(self, (int, float)) else self
+    others = [*arguments, *(options.pop(keyword) for keyword in given)]
+    tensors = others[0] if name == "pow" and others and isinstance(self, (int, float)) else self
     _check_tensors(name, tensors)
     count = len(tensors)
-    if name.startswith("addc") and len(arguments) > 2 and isinstance(arguments[2], Tensor):
-        arguments[2] = _number_of_each(arguments[2], count)
-    for argument in arguments:
+    if name.startswith("addc") and len(others) > 2 and isinstance(others[2], Tensor):
+        others[2] = _number_of_each(others[2], count)
+    for argument in others:
         if isinstance(argument, Tensor) and argument.dim():
             raise RuntimeError(
                 f"scalar tensor expected to be 0 dim but it has {argument.dim()} dimensions and "
                 f"{argument.numel()} elements."
             )
-    rows = list(zip(*(_column(argument, count) for argument in (self, *arguments)), strict=True))
+    rows = list(zip(*(_column(argument, count) for argument in (self, *others)), strict=True))
     function = _OTHERS.get(name) or getattr(Tensor, name)
     if not name.endswith("_"):
         return tuple(function(*row, **options) for row in rows)
