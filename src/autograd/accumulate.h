@@ -31,6 +31,9 @@ void reset_accumulator(const Tensor& leaf);
 /// Whether `edge` leads to a leaf that takes gradients of other dtypes than its own.
 bool keeps_dtype(const Edge& edge);
 
+/// Whether the tensor has a node as it stands: grad_fn() may make a view's anew, or refuse to.
+bool has_node(const Tensor& tensor);
+
 /// Makes what a leaf needs for its gradient now, so that threads that share it need not.
 void prepare_leaf(const Tensor& leaf);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "autograd/accumulate.h"
 #include "autograd/dual.h"
 #include "autograd/saved_tensor.h"
 
@@ -124,10 +125,11 @@ void FunctionNode::wrap_result(const Ref<FunctionNode>& self, Tensor& result, ui
   }
   is_differentiable_.back() = true;
   if (is_dirty) {
-    check(!(result.requires_grad() && result.is_leaf()),
+    check(!result.requires_grad() || has_node(result),
           "a leaf Variable that requires grad has been used in an in-place operation.");
     if (result.impl()->is_view) check_in_place(result);
     result.impl()->is_view ? rebase_history(result, self) : set_history(result, self, index);
+    result.set_grad({});  // that of what was overwritten
     return;
   }
   if (is_input) result = view_as_itself(result);

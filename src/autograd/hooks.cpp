@@ -23,6 +23,15 @@ bool is_removed(const std::shared_ptr<T>& hook) {
   return hook->removed();
 }
 
+/// Whether the node that computed the tensor has hooks on it.
+bool has_hooks(const Tensor& tensor) {
+  if (!has_node(tensor)) return false;
+  const Metadata& meta = metadata(tensor);
+  return meta.grad_fn->hooks && std::ranges::any_of(meta.grad_fn->hooks->tensor, [&](auto& item) {
+           return item.output == meta.output && !item.hook->removed();
+         });
+}
+
 }  // namespace
 
 NodeHooks& Node::own_hooks() {
@@ -36,7 +45,8 @@ void add_hook(const Tensor& tensor, std::shared_ptr<TensorHook> hook) {
     append(hooks.tensor, {output, std::move(hook)},
            [](const NodeHooks::OnOutput& item) { return item.hook->removed(); });
   };
-  if (Ref<Node> node = tensor.grad_fn())
+  // One more hook of a view goes where the first is, even if the base has changed meanwhile.
+  if (Ref<Node> node = has_hooks(tensor) ? metadata(tensor).grad_fn : tensor.grad_fn())
     add(node->own_hooks(), metadata(tensor).output);
   else
     with_leaf_hooks(tensor, [&](std::unique_ptr<NodeHooks>& hooks) {
@@ -47,7 +57,7 @@ void add_hook(const Tensor& tensor, std::shared_ptr<TensorHook> hook) {
 
 void add_hook(const Tensor& leaf, std::shared_ptr<LeafHook> hook) {
   check(leaf.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
-  check(leaf.is_leaf(), "post accumulate grad hooks cannot be registered on non-leaf tensors");
+  check(!leaf.grad_fn(), "post accumulate grad hooks cannot be registered on non-leaf tensors");
   auto& hooks = metadata(leaf).leaf_hooks;
   if (!hooks) hooks = std::make_unique<std::vector<std::shared_ptr<LeafHook>>>();
   append(*hooks, std::move(hook), is_removed<LeafHook>);

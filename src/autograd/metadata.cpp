@@ -59,6 +59,10 @@ void set_history(const Tensor& tensor, const Ref<Node>& node, uint32_t output) {
   tensor.impl()->requires_grad = true;
 }
 
+bool has_node(const Tensor& tensor) {
+  return tensor.impl()->autograd && tensor.impl()->autograd->grad_fn;
+}
+
 void detach_(const Tensor& tensor) {
   check(!tensor.impl()->is_view,
         "Can't detach views in-place. Use detach() instead. If you are using "

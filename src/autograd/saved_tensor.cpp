@@ -36,10 +36,6 @@ constexpr const char* kDetached =
     "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This is "
     "not supported, please use out-of-place `.detach()` instead";
 
-bool has_node(const Tensor& tensor) {
-  return tensor.impl()->autograd && tensor.impl()->autograd->grad_fn;
-}
-
 /// The name of an operation in quotes; a description of something else as it is.
 std::string quoted(std::string_view writer) {
   return writer.find(' ') == writer.npos ? "`" + std::string(writer) + "`" : std::string(writer);

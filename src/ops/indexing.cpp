@@ -68,8 +68,10 @@ class Stepwise {
   void slice(const Index& index, bool keep_full) {
     check_step(index.step());
     check(result.dim() > 0, ErrorKind::Index, "slice() cannot be applied to a 0-dim tensor.");
-    Range range(result.size(dim_), index.start(), index.stop(), index.step());
-    bool full = range.start == 0 && range.length == result.size(dim_) && index.step() == 1;
+    // As it is written: what only amounts to all of the dim is a view like any other.
+    int64_t size = result.size(dim_);
+    bool full =
+        index.start().value_or(0) == 0 && index.stop().value_or(size) >= size && index.step() == 1;
     if (!full || keep_full)
       result = rushlight::slice(result, dim_, index.start(), index.stop(), index.step());
     skip(1);

@@ -409,9 +409,10 @@ PyObject* tensor_hooks(PyObject*, PyObject* object) {
           checked(PyList_Append(list.get(), held->function()));
       }
     };
-    if (!tensor.impl()->autograd) return list.release();
-    if (Ref<autograd::Node> node = tensor.grad_fn())
-      add(node->hooks.get(), tensor.impl()->autograd->output);
+    const autograd::Metadata* meta = tensor.impl()->autograd;
+    if (!meta) return list.release();
+    if (meta->grad_fn)
+      add(meta->grad_fn->hooks.get(), meta->output);
     else
       autograd::with_leaf_hooks(tensor, [&](auto& hooks) { add(hooks.get(), 0); });
     return list.release();

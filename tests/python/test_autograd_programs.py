@@ -244,7 +244,8 @@ class Machine:
 
     @staticmethod
     def look_at(tensor):
-        """Brings a view's history up to date: PyTorch takes one that nobody has looked at for a leaf, and refuses."""
+        """Brings a view's history up to date: PyTorch takes one that nobody has looked at for a leaf, and refuses what
+        is done in place, or crashes in register_hook."""
         with contextlib.suppress(RuntimeError):
             tensor.grad_fn  # noqa: B018
 
@@ -259,13 +260,14 @@ class Machine:
                 self.tensors.append(grad.clone())
             return
         name, *numbers = operands
-        if kind == "in_place":
+        if kind in ("in_place", "watched"):
             self.look_at(self[numbers[0]])
         tensors = [self[number] for number in numbers]
         if kind == "watched":
             WATCHED[name](self, *tensors)
             return
         if kind == "checkpoint":
+            tensors[0].grad_fn  # noqa: B018  (where it refuses, PyTorch's answer depends on what hooks are in force)
             checkpoint = self.library.utils.checkpoint.checkpoint
             self.tensors.append(checkpoint(UNARY[name], *tensors, use_reentrant=False))
             return
