@@ -52,6 +52,7 @@ class Pushforward {
     for_each_edge(info_, call.arguments, *node_, [&](size_t i, const Tensor& tensor) {
       Tensor tangent = tensor.defined() ? tangent_of(tensor) : Tensor();
       if (!tangent.defined()) return;
+      if (autograd::grad_enabled()) (void)tangent.grad_fn();  // which a changed view may refuse
       node_->edges()[i] = {sink, uint32_t(i)};
       targets_.push_back(node_->edges()[i]);
       // A copy if the call writes to it.

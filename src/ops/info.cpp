@@ -61,6 +61,12 @@ void parse_saved(const Op& op, OpInfo& info) {
     if (words.size() == 3) saved.for_input = int16_t(index_of(info.schema, words[2]));
     info.saved.push_back(saved);
   }
+  // As PyTorch saves them, and as hooks on saved tensors see them: arguments by name, then results.
+  std::ranges::sort(info.saved, {}, [&](const OpInfo::Saved& saved) {
+    std::string_view name = saved.is_result ? info.schema.returns[saved.index].name
+                                            : info.schema.parameters[saved.index].name;
+    return std::pair(saved.is_result, name == "input" ? "self" : name);
+  });
 }
 
 /// Bits of the parameters that may have a gradient: tensors, but those named as constant.

@@ -289,11 +289,15 @@ class DualMachine(Machine):
     def step(self, kind, *operands):
         if kind == "watched":
             return  # PyTorch crashes on some hooks here
-        if operands[0] == "doubled" and self[operands[1]]._base is not None:
+        if operands[0] == "doubled" and self.is_view(self[operands[1]]):
             return  # where PyTorch refuses, it leaves the view in another state
         if operands[0] == "mul_" and overlap(self[operands[1]], self[operands[2]]):
             return  # PyTorch reads tangents and values that it has begun to change
         super().step(kind, *operands)
+
+    def is_view(self, tensor):
+        tangent = self.tangent(tensor)
+        return tensor._base is not None or (tangent is not None and tangent._base is not None)
 
     def tangents(self):
         return [self.tangent(tensor) for tensor in self.tensors]
