@@ -67,7 +67,8 @@ void fill_masked(Call& call) {
   }
   const Value operands[] = {mask, value, input};
   Pointwise fill{Kernel::Where, input.dtype(), input.dtype(), call.destination};
-  call.results.tensors.push_back(fill.run(operands));
+  Tensor result = fill.run(operands);
+  call.results.tensors.push_back(call.destination ? result : result.contiguous());  // as PyTorch's
 }
 
 constexpr auto select_masked = [](const Tensor& input, const Tensor& mask) -> Tensor {
@@ -287,7 +288,11 @@ constinit const Op op::_masked_scatter = {
     .doc = "masked_scatter() of a tensor that has the broadcast shape.",
     .examples = "",
     .variants = "private",
-    .forward = write(scatter_masked),
+    .forward = run([](const Tensor& input, const Tensor& mask, const Tensor& source) {
+      Tensor result = input.clone(MemoryFormat::Contiguous);
+      scatter_masked(result, mask, source);
+      return result;
+    }),
     .save = "mask",
     .constants = "mask",
     .backward = masked_scatter_backward,

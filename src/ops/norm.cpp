@@ -323,7 +323,7 @@ constinit const Op op::renorm = {
             " dimensions");
       Tensor norm = slice_norm(input, p, dim);
       Tensor factor = rushlight::where(norm > maxnorm, maxnorm.real() / (norm + 1e-7), 1.0);
-      return input * factor.to(input.dtype());
+      return (input * factor.to(input.dtype())).contiguous();
     }),
     .save = "input",
     .backward =

@@ -285,19 +285,21 @@ class DualMachine(Machine):
         make_dual = library.autograd.forward_ad.make_dual
         duals = [make_dual(tensor, (tensor.detach() * 3).cos()) for tensor in self.tensors]
         self.tensors = [*duals[:2], self.tensors[2], duals[3]]
+        self.handed_on = []  # by functions, as they were
 
     def step(self, kind, *operands):
         if kind == "watched":
             return  # PyTorch crashes on some hooks here
         if operands[0] == "doubled" and self.is_view(self[operands[1]]):
-            return  # where PyTorch refuses, it leaves the view in another state
+            return  # where PyTorch refuses it, or its tangent, it leaves the view in another state
         if operands[0] == "mul_" and overlap(self[operands[1]], self[operands[2]]):
             return  # PyTorch reads tangents and values that it has begun to change
         super().step(kind, *operands)
+        if operands[0] == "same":
+            self.handed_on.append(self.tensors[-1])
 
     def is_view(self, tensor):
-        tangent = self.tangent(tensor)
-        return tensor._base is not None or (tangent is not None and tangent._base is not None)
+        return tensor._base is not None or any(tensor is same for same in self.handed_on)
 
     def tangents(self):
         return [self.tangent(tensor) for tensor in self.tensors]

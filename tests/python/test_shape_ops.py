@@ -5,6 +5,7 @@ import warnings
 import pytest
 import rushlight
 from both import compare, outcome
+from same import assert_same
 
 # Each line on x = arange(12.) in (3, 4), y = zeros(2, 3, 4), s = tensor(1.), i = tensor([0, 2]) and the mask b = x > 5.
 LINES = r"""
@@ -656,3 +657,27 @@ def test_gives_what_pytorch_gives(torch, line):
 @pytest.mark.parametrize("text", EXPRESSIONS.strip().split("\n"))
 def test_gradients_and_nodes(torch, text):
     compare(torch, text)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "x.masked_fill(x > 1, 0.5)",
+        "x.masked_fill(x > 1, torch.tensor(0.5))",
+        "x.masked_scatter(x > 1, torch.ones(6))",
+        "x.renorm(2, 0, 1.0)",
+        "x.index_fill(0, torch.tensor([0]), 1.0)",
+        "x.index_add(0, torch.tensor([0]), torch.ones(1, 2))",
+        "x.scatter(0, torch.tensor([[0]]), 1.0)",
+        "x.index_put((torch.tensor([0]),), torch.tensor(1.0))",
+        "torch.where(x > 1, x, 0.5)",
+        "x.slice_scatter(torch.ones(1, 2), 0, 0, 1)",
+        "x.triu()",
+        "x.roll(1, 0)",
+        "x.flip(0)",
+        "x.cumsum(0)",
+        "x.nan_to_num()",
+    ],
+)
+def test_layout_of_what_is_made_of_a_transposed_tensor(torch, call):
+    assert_same(torch, f"(lambda x: {call})(torch.arange(6.0).reshape(2, 3).t())")
