@@ -52,12 +52,12 @@ class Pushforward {
     for_each_edge(info_, call.arguments, *node_, [&](size_t i, const Tensor& tensor) {
       Tensor tangent = tensor.defined() ? tangent_of(tensor) : Tensor();
       if (!tangent.defined()) return;
-      if (autograd::grad_enabled()) (void)tangent.grad_fn();  // which a changed view may refuse
       node_->edges()[i] = {sink, uint32_t(i)};
       targets_.push_back(node_->edges()[i]);
       // A copy if the call writes to it.
       tangents_.push_back(target && tensor.is_same(*target) ? tangent.clone() : tangent);
     });
+    if (autograd::grad_enabled()) look_at_histories(call);
     autograd::PausedSavedTensorHooks paused;
     node_->save_inputs(call.arguments, target, true);  // they are read after the write
   }
@@ -95,6 +95,14 @@ class Pushforward {
   }
 
  private:
+  /// Views that were changed may refuse, and do so now: first those of the arguments.
+  void look_at_histories(const Call& call) {
+    for_each_edge(info_, call.arguments, *node_, [](size_t, const Tensor& tensor) {
+      if (tensor.defined()) (void)tensor.grad_fn();
+    });
+    for (const Tensor& tangent : tangents_) (void)tangent.grad_fn();
+  }
+
   void save(const Results& results) {
     for (size_t k = 0; k < info_.saved.size(); ++k) {
       if (!info_.saved[k].is_result) continue;
