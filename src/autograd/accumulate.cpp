@@ -36,8 +36,9 @@ bool AccumulateGrad::may_die() noexcept {
   Tensor leaf;  // goes last, and this node with it if nobody else holds the leaf
   Metadata& meta = metadata(leaf_);
   std::lock_guard lock(meta.accumulator_lock);
-  // Another thread may have shared the node between our last release and this lock.
-  if (use_count() > 1 && !release()) return false;
+  // Another thread may have shared the node between our last release and this lock, and may have
+  // let go of it again: release() sees what that thread did before.
+  if (use_count() > 0 && !release()) return false;
   if (meta.accumulator != this) return true;
   meta.hooks = std::move(hooks);
   leaf = std::move(leaf_);
