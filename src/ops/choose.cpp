@@ -288,11 +288,7 @@ constinit const Op op::_masked_scatter = {
     .doc = "masked_scatter() of a tensor that has the broadcast shape.",
     .examples = "",
     .variants = "private",
-    .forward = run([](const Tensor& input, const Tensor& mask, const Tensor& source) {
-      Tensor result = input.clone(MemoryFormat::Contiguous);
-      scatter_masked(result, mask, source);
-      return result;
-    }),
+    .forward = write_row_major(scatter_masked),
     .save = "mask",
     .constants = "mask",
     .backward = masked_scatter_backward,

@@ -84,8 +84,7 @@ Tensor drop_channels(const Tensor& input, double p, bool training, bool inplace,
           "behavior is desired - input is interpreted as shape (N, C, L), where C is the channel "
           "dim. This behavior will change in a future release to interpret the input as one "
           "without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
-          "dropout "
-          "behavior, please switch to using dropout1d instead.");
+          "dropout behavior, please switch to using dropout1d instead.");
     return drop(input, p, training, inplace, true);
   }
   if (!single) return drop(input, p, training, inplace, true);
